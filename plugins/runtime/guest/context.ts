@@ -1,0 +1,51 @@
+// ctx: everything that a plugin can reach. The boot makes it; a plugin imports only its types.
+
+import type { OpenModel } from "../engines/engine.ts";
+import type { WllamaEngine } from "../engines/wllama.ts";
+
+export interface PluginContext<Settings = Record<string, unknown>> {
+  readonly pluginId: string;
+  /** The manifest's settings with defaults filled and the operator's values on top. */
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly models: {
+    /** The models that this plugin was granted. */
+    list(): Promise<ModelSummary[]>;
+    /** Opens a model for reading; throws GRANT_DENIED or NOT_FOUND. */
+    open(id: string): Promise<OpenModel>;
+  };
+  readonly engines: { readonly wllama: WllamaEngine };
+  /** Sets the plugin's own metric, declared in the manifest's `metrics`. */
+  metric(name: string, value: number): void;
+}
+
+export interface ModelSummary {
+  id: string;
+  /** Bytes of all files. */
+  size: number;
+  format: string;
+  name?: string;
+  description?: string;
+  contextLength?: number;
+  chatTemplate?: boolean;
+}
+
+export interface Logger {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** Given to each handler beside its input. */
+export interface CallContext<State = unknown, Settings = Record<string, unknown>> {
+  /** What `setup` returned. */
+  readonly state: State;
+  readonly ctx: PluginContext<Settings>;
+  /** Fires when the caller left or the deadline passed; the slot is freed when the handler returns. */
+  readonly signal: AbortSignal;
+  /** Stable, opaque name of the caller: caches must not be shared across principals. */
+  readonly principal: string;
+  /** Says that work goes on, so that a long silent step is not taken for a hang. */
+  alive(): void;
+}

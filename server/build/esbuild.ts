@@ -1,0 +1,87 @@
+// The only caller of esbuild. Loaded when something must be built, so that a warm start never pays for it.
+
+import * as esbuild from "esbuild";
+import { join } from "node:path";
+import { npmPackageFolder } from "./npm_package.ts";
+import { confinedTo } from "./confine.ts";
+
+/** Bundles bkg's own parts into `folder`; answers the size of each, bytes. */
+export async function bundleOwn(
+  { root, folder }: { root: string; folder: string },
+): Promise<Record<string, number>> {
+  const wllama = await npmPackageFolder("@wllama/wllama", root);
+  await Deno.mkdir(join(folder, "engines"), { recursive: true });
+  await Deno.mkdir(join(folder, "plugins"), { recursive: true });
+  const sizes: Record<string, number> = {};
+  const add = async (name: string, options: esbuild.BuildOptions) => {
+    sizes[name] = await bundle(join(folder, name), options);
+  };
+  try {
+    await add("cell.js", { entryPoints: [join(root, "server/cells/cell_main.ts")] });
+    await add("boot.js", { entryPoints: [join(root, "plugins/runtime/boot/main.ts")] });
+    await add("engines/wllama.js", {
+      entryPoints: [join(root, "plugins/runtime/engines/wllama/mod.ts")],
+      alias: { "@wllama/wllama": join(wllama, "esm/index.js") },
+    });
+    const wasm = join(folder, "engines/wllama.wasm");
+    await Deno.copyFile(join(wllama, "esm/wasm/wllama.wasm"), wasm);
+    sizes["engines/wllama.wasm"] = (await Deno.stat(wasm)).size;
+    for (const plugin of await builtinPlugins(root)) {
+      await add(`plugins/${plugin}.js`, pluginOptions(join(root, "plugins", plugin)));
+    }
+  } finally {
+    await esbuild.stop();
+  }
+  return sizes;
+}
+
+/** Bundles a stranger's plugin.ts; refuses inputs outside its folder and packages it may not have. */
+export async function bundlePlugin(folder: string, target: string): Promise<void> {
+  try {
+    await bundle(target, pluginOptions(folder));
+  } finally {
+    await esbuild.stop();
+  }
+}
+
+async function bundle(target: string, options: esbuild.BuildOptions): Promise<number> {
+  const result = await esbuild.build({
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2023",
+    minifySyntax: true,
+    legalComments: "none",
+    write: false,
+    logLevel: "silent",
+    tsconfigRaw: "{}",
+    ...options,
+  });
+  const bytes = result.outputFiles[0]?.contents ?? new Uint8Array();
+  // Renamed into place, so that a reader never sees half a bundle.
+  const partial = `${target}.${crypto.randomUUID()}.partial`;
+  await Deno.writeFile(partial, bytes);
+  await Deno.rename(partial, target);
+  return bytes.length;
+}
+
+function pluginOptions(folder: string): esbuild.BuildOptions {
+  return {
+    entryPoints: [join(folder, "plugin.ts")],
+    absWorkingDir: folder,
+    // The boot resolves this name, so that guest and contract come with bkg, not with the plugin.
+    external: ["@bkg/plugin"],
+    plugins: [confinedTo(folder)],
+  };
+}
+
+async function builtinPlugins(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(join(root, "plugins"))) {
+    if (!entry.isDirectory || entry.name === "runtime") continue;
+    const manifest = await Deno.stat(join(root, "plugins", entry.name, "plugin.json"))
+      .catch(() => undefined);
+    if (manifest?.isFile) found.push(entry.name);
+  }
+  return found.sort();
+}

@@ -1,0 +1,64 @@
+// The command line of a cell. On Linux a shell lowers RLIMIT_DATA first; from source, flags narrow
+// what the main may do before it gives up the rest.
+
+import { join } from "node:path";
+import type { Limits } from "../../plugins/runtime/contract/manifest.ts";
+import type { CellAddress } from "./start_order.ts";
+
+export interface CellCommandOptions {
+  address: CellAddress;
+  bundles: string;
+  /** The cell's throw-away folder: its DENO_DIR, its working directory, its socket. */
+  folder: string;
+  /** Folders that the main may read besides its own bundles. */
+  reads: readonly string[];
+  limits: Limits;
+  /** What this system's processes cannot start without (SystemRoot on Windows). */
+  environment: Readonly<Record<string, string>>;
+  /** RLIMIT_DATA, KiB; undefined leaves it. */
+  dataLimitKb: number | undefined;
+}
+
+export function cellCommand(options: CellCommandOptions): Deno.Command {
+  const [executable, args] = withDataLimit(options.dataLimitKb, cellArguments(options));
+  return new Deno.Command(executable, {
+    args,
+    cwd: options.folder,
+    clearEnv: true,
+    env: { DENO_DIR: join(options.folder, "deno"), NO_COLOR: "1", ...options.environment },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+function cellArguments({ address, bundles, folder, reads, limits }: CellCommandOptions): string[] {
+  const heap = `--v8-flags=--max-old-space-size=${limits.memoryMb}`;
+  if (Deno.build.standalone) return ["cell"];
+  return [
+    "run",
+    "--no-prompt",
+    "--cached-only",
+    "--no-remote",
+    "--no-npm",
+    "--no-config",
+    "--no-lock",
+    "--no-code-cache",
+    "--unstable-worker-options",
+    `--allow-read=${[bundles, folder, ...reads].join(",")}`,
+    `--allow-write=${folder}`,
+    `--allow-net=${address.transport === "unix" ? `unix:${address.path}` : "127.0.0.1"}`,
+    heap,
+    join(bundles, "cell.js"),
+  ];
+}
+
+function withDataLimit(
+  limitKb: number | undefined,
+  args: string[],
+): [executable: string, args: string[]] {
+  const executable = Deno.execPath();
+  if (limitKb === undefined) return [executable, args];
+  const script = `ulimit -d ${limitKb}; exec "$@"`;
+  return ["/bin/sh", ["-c", script, "bkg-cell", executable, ...args]];
+}

@@ -1,0 +1,73 @@
+// Reads for the plugin's Worker: ranges of files that the host opened, and bkg's own engine assets.
+// The Worker is not trusted: handles, offsets, lengths and names are checked here.
+
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+
+interface OpenFile {
+  readonly path: string;
+  readonly size: number;
+  file: Promise<Deno.FsFile> | undefined;
+  /** Seek and read are two steps: reads of one file take turns. */
+  turn: Promise<unknown>;
+}
+
+const maxReadBytes = 512 * 1024 * 1024;
+const assetNames: ReadonlySet<unknown> = new Set(["wllama.wasm"]);
+
+export function createFileReads(assets: URL) {
+  const files = new Map<unknown, OpenFile>();
+  return {
+    open(handle: number, { path, size }: { path: string; size: number }): void {
+      files.set(handle, { path, size, file: undefined, turn: Promise.resolve() });
+    },
+    close(handle: number): void {
+      const open = files.get(handle);
+      files.delete(handle);
+      open?.turn.then(async () => (await open.file)?.close()).catch(() => {});
+    },
+    read(handle: unknown, offset: unknown, length: unknown): Promise<Uint8Array<ArrayBuffer>> {
+      const open = files.get(handle);
+      if (open === undefined) throw new AppError("NOT_FOUND", "The file is not open");
+      if (!isCount(offset) || !isCount(length) || offset + length > open.size) {
+        throw new AppError(
+          "INVALID_INPUT",
+          `The range ${offset} + ${length} lies outside the file's ${open.size} bytes`,
+        );
+      }
+      if (length > maxReadBytes) {
+        throw new AppError("PAYLOAD_TOO_LARGE", `One read takes at most ${maxReadBytes} bytes`);
+      }
+      const result = open.turn.then(() => readRange(open, offset, length));
+      open.turn = result.catch(() => {});
+      return result;
+    },
+    async asset(name: unknown): Promise<Uint8Array<ArrayBuffer>> {
+      if (!assetNames.has(name)) throw new AppError("NOT_FOUND", `No asset "${name}"`);
+      return await Deno.readFile(new URL(String(name), assets));
+    },
+  };
+}
+
+async function readRange(
+  open: OpenFile,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  open.file ??= Deno.open(open.path, { read: true });
+  const file = await open.file;
+  await file.seek(offset, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) {
+      throw new AppError("INVALID_MODEL", "The model file became shorter while it was read");
+    }
+    filled += count;
+  }
+  return bytes;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}

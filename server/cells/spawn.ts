@@ -1,0 +1,81 @@
+// Starts cells: a child of this same executable, its pipe, its throw-away folder, its limits.
+// Everything that comes out of the pipe is plugin-authored; see docs/security.md.
+
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+import type { Cell, CellSpec, SpawnCell } from "../../plugins/runtime/host/cell.ts";
+import { CellProcess } from "./cell_process.ts";
+import { cellCommand } from "./command.ts";
+import { listenForCell } from "./listen.ts";
+import { limitMemory } from "./memory_limit.ts";
+import type { StartOrder } from "./start_order.ts";
+import type { CellWatch } from "./watch.ts";
+
+export interface SpawnDeps {
+  /** The folder of cell.js, boot.js and the engines. */
+  bundles: string;
+  /** Folders that hold models; a cell that reads models may read these and nothing else. */
+  modelFolders: readonly string[];
+  watch: CellWatch;
+  /** What this system's processes cannot start without; a cell inherits nothing else. */
+  environment?: Readonly<Record<string, string>>;
+  /** Tests run hostile plugins without it too. Default true. */
+  prelude?: boolean;
+}
+
+/** Milliseconds that a new process may take to say hello. */
+const helloTimeoutMs = 20_000;
+
+/** Makes the function that starts cells as child processes. */
+export function createSpawnCell(deps: SpawnDeps): SpawnCell {
+  return (spec, { signal }) => spawnCell(deps, spec, signal);
+}
+
+async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+  signal.throwIfAborted();
+  const folder = await Deno.makeTempDir({ prefix: "bkg-cell-" });
+  const cleanups = new AsyncDisposableStack();
+  cleanups.defer(() => Deno.remove(folder, { recursive: true }).catch(() => {}));
+  try {
+    const token = crypto.randomUUID();
+    const door = listenForCell(folder, token);
+    cleanups.defer(() => door.close());
+    const memory = limitMemory(spec);
+    cleanups.defer(() => memory.release());
+    const reads = spec.readsModels || spec.engines.length > 0;
+    const order: StartOrder = {
+      address: door.address,
+      token,
+      code: spec.code,
+      engines: spec.engines,
+      reads,
+      prelude: deps.prelude ?? true,
+    };
+    const child = cellCommand({
+      address: door.address,
+      bundles: deps.bundles,
+      folder,
+      reads: reads ? deps.modelFolders : [],
+      limits: spec.limits,
+      environment: deps.environment ?? {},
+      dataLimitKb: memory.dataLimitKb,
+    }).spawn();
+    memory.confine(child.pid);
+    const cell = new CellProcess({ child, spec, folder, memory, watch: deps.watch, cleanups });
+    try {
+      await cell.connect(
+        order,
+        door,
+        AbortSignal.any([signal, AbortSignal.timeout(helloTimeoutMs)]),
+      );
+    } catch (error) {
+      cell.kill("crashed", "It did not connect in time");
+      const exit = await cell.exited;
+      if (signal.aborted) throw error;
+      throw new AppError("CELL_LOST", `The cell did not start: ${exit.message}`, { cause: error });
+    }
+    return cell;
+  } catch (error) {
+    await cleanups.disposeAsync();
+    throw error;
+  }
+}
