@@ -1,8 +1,9 @@
-// Makes bkg's own bundles into dist/, once: a stamp of the inputs says whether anything changed.
-// cell.js (a cell's trusted main), boot.js (its Worker's root), engines/*, plugins/<id>.js.
+// Makes bkg's own bundles into dist/, once: a stamp of the sources says whether anything changed.
+// cell.js (a cell's trusted main), prelude.js and boot.js (its Worker's root), engines/*, plugins/<id>.js.
 
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleStamp } from "./bundle_stamp.ts";
 
 export interface Bundles {
   folder: string;
@@ -15,25 +16,24 @@ export interface Bundles {
 /** The project's root, where deno.json lies. */
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Brings dist/ up to date; a second call with equal inputs builds and downloads nothing. */
+/** Brings dist/ up to date; a second call with equal sources builds and downloads nothing. */
 export async function buildBundles(
   { log, folder = join(projectRoot, "dist") }: { log: (line: string) => void; folder?: string },
 ): Promise<Bundles> {
   const stampPath = join(folder, "stamp.json");
-  const inputs = stampInputs();
+  const sources = ["import_map.json", "plugins", "server/cells", "server/build"];
+  const stamp = await bundleStamp(...sources.map((source) => join(projectRoot, source)));
   const known = readStamp(stampPath);
-  if (known !== undefined && known.inputs === inputs) {
-    return { folder, rebuilt: false, sizes: known.sizes };
-  }
-  log("building the bundles of the cell and the plugins (once, until a source changes)");
+  if (known?.stamp === stamp) return { folder, rebuilt: false, sizes: known.sizes };
+  log("building the bundles of cells, engines and plugins (once, until a source changes)");
   const { bundleOwn } = await import("./esbuild.ts");
   const sizes = await bundleOwn({ root: projectRoot, folder });
-  await Deno.writeTextFile(stampPath, JSON.stringify({ inputs, sizes }));
+  await Deno.writeTextFile(stampPath, JSON.stringify({ stamp, sizes } satisfies Stamp));
   return { folder, rebuilt: true, sizes };
 }
 
 interface Stamp {
-  inputs: string;
+  stamp: string;
   sizes: Record<string, number>;
 }
 
@@ -43,28 +43,4 @@ function readStamp(path: string): Stamp | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Path, size and time of every file that can end in a bundle; cheap enough for every start. */
-function stampInputs(): string {
-  const lines = ["import_map.json", "deno.lock"].map((file) => describe(join(projectRoot, file)));
-  for (const room of ["plugins", "server/cells", "server/build"]) {
-    walk(join(projectRoot, room), lines);
-  }
-  return lines.sort().join("\n");
-}
-
-function walk(folder: string, lines: string[]): void {
-  for (const entry of Deno.readDirSync(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory) walk(path, lines);
-    else if (/\.(?:ts|js|json)$/.test(entry.name) && !entry.name.endsWith("_test.ts")) {
-      lines.push(describe(path));
-    }
-  }
-}
-
-function describe(path: string): string {
-  const { size, mtime } = Deno.statSync(path);
-  return `${relative(projectRoot, path)} ${size} ${mtime?.getTime() ?? 0}`;
 }

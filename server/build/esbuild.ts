@@ -2,6 +2,7 @@
 
 import * as esbuild from "esbuild";
 import { join } from "node:path";
+import { preludeSource } from "../../plugins/runtime/boot/prelude.ts";
 import { npmPackageFolder } from "./npm_package.ts";
 import { confinedTo } from "./confine.ts";
 
@@ -16,16 +17,19 @@ export async function bundleOwn(
   const add = async (name: string, options: esbuild.BuildOptions) => {
     sizes[name] = await bundle(join(folder, name), options);
   };
+  const copy = async (name: string, bytes: Uint8Array) => {
+    await put(join(folder, name), bytes);
+    sizes[name] = bytes.length;
+  };
   try {
+    await copy("prelude.js", new TextEncoder().encode(preludeSource));
     await add("cell.js", { entryPoints: [join(root, "server/cells/cell_main.ts")] });
     await add("boot.js", { entryPoints: [join(root, "plugins/runtime/boot/main.ts")] });
     await add("engines/wllama.js", {
       entryPoints: [join(root, "plugins/runtime/engines/wllama/mod.ts")],
       alias: { "@wllama/wllama": join(wllama, "esm/index.js") },
     });
-    const wasm = join(folder, "engines/wllama.wasm");
-    await Deno.copyFile(join(wllama, "esm/wasm/wllama.wasm"), wasm);
-    sizes["engines/wllama.wasm"] = (await Deno.stat(wasm)).size;
+    await copy("engines/wllama.wasm", await Deno.readFile(join(wllama, "esm/wasm/wllama.wasm")));
     for (const plugin of await builtinPlugins(root)) {
       await add(`plugins/${plugin}.js`, pluginOptions(join(root, "plugins", plugin)));
     }
@@ -57,12 +61,16 @@ async function bundle(target: string, options: esbuild.BuildOptions): Promise<nu
     tsconfigRaw: "{}",
     ...options,
   });
-  const bytes = result.outputFiles[0]?.contents ?? new Uint8Array();
-  // Renamed into place, so that a reader never sees half a bundle.
+  const bytes = result.outputFiles?.[0]?.contents ?? new Uint8Array();
+  await put(target, bytes);
+  return bytes.length;
+}
+
+/** Renamed into place, so that a reader never sees half a file. */
+async function put(target: string, bytes: Uint8Array): Promise<void> {
   const partial = `${target}.${crypto.randomUUID()}.partial`;
   await Deno.writeFile(partial, bytes);
   await Deno.rename(partial, target);
-  return bytes.length;
 }
 
 function pluginOptions(folder: string): esbuild.BuildOptions {

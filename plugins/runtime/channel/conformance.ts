@@ -84,8 +84,12 @@ export function answerConformance(channel: () => Channel): ChannelHandler {
   };
 }
 
-/** Registers the suite for one port. */
-export function testChannel(name: string, open: OpenFarSide): void {
+/** Registers the suite for one port; a plugin behind a cell's pipe has no free way to call back. */
+export function testChannel(
+  name: string,
+  open: OpenFarSide,
+  { callsBack = true }: { callsBack?: boolean } = {},
+): void {
   const test = (criterion: string, run: (channel: Channel) => Promise<void>) =>
     Deno.test(`channel over ${name}: ${criterion}`, async () => {
       const silent: string[] = [];
@@ -204,9 +208,11 @@ export function testChannel(name: string, open: OpenFarSide): void {
     assert.equal(count, 20);
   });
 
-  test("the far side can call back", async (channel) => {
-    assert.deepEqual(await call(channel, "test.callback", { a: 1 }), { near: { a: 1 } });
-  });
+  if (callsBack) {
+    test("the far side can call back", async (channel) => {
+      assert.deepEqual(await call(channel, "test.callback", { a: 1 }), { near: { a: 1 } });
+    });
+  }
 
   test("8 MB in one message arrive", async (channel) => {
     const text = await call(channel, "test.sized", { chars: 8_000_000 }) as string;

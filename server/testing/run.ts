@@ -1,0 +1,32 @@
+// `deno task test`: runs every test, passes arguments on, and ends with "N passed, N failed".
+// A run that leaves a cell behind has failed.
+
+import { cellProcesses } from "./processes.ts";
+
+const before = new Set(cellProcesses());
+const args = ["test", "-A", "--no-prompt", ...Deno.args];
+const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
+
+const counts = { passed: 0, failed: 0 };
+const decoder = new TextDecoder();
+let tail = "";
+for await (const chunk of child.stdout) {
+  await Deno.stdout.write(chunk);
+  tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4000);
+}
+const { success } = await child.status;
+// deno-lint-ignore no-control-regex
+const plain = tail.replaceAll(/\u001b\[[0-9;]*m/g, "");
+const summary = [...plain.matchAll(/\| (\d+) passed[^|]*\| (\d+) failed/g)].at(-1);
+counts.passed = Number(summary?.[1] ?? 0);
+counts.failed = Number(summary?.[2] ?? 0);
+
+const leftBehind = cellProcesses().filter((pid) => !before.has(pid));
+if (leftBehind.length > 0) {
+  console.log(`cells left behind: ${leftBehind.join(", ")}`);
+  counts.failed++;
+}
+// A run that broke before its summary, in type-checking say, is a failure as well.
+if (!success && counts.failed === 0) counts.failed = 1;
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+Deno.exit(counts.failed === 0 && success ? 0 : 1);
