@@ -83,7 +83,7 @@ export class CellProcess implements Cell {
 
   async ping(timeoutMs: number): Promise<void> {
     const id = this.#nextPing++;
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         this.#pings.set(id, resolve);

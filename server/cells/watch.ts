@@ -23,7 +23,7 @@ const diskEveryPolls = 10;
 
 export function createCellWatch(): CellWatch {
   const cells = new Set<WatchedCell>();
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
   let polls = 0;
 
   function poll(): void {

@@ -1,31 +1,25 @@
 // A plugin on disk: its manifest, and its one bundle, made from plugin.ts where there is no plugin.js.
 // A stranger wrote what is in the folder: no links, capped sizes, nothing from outside.
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
 import { maxManifestBytes } from "../../plugins/runtime/contract/manifest.ts";
-import type { PluginOrigin } from "../../plugins/runtime/host/host.ts";
+import type { InstalledPlugin } from "../../plugins/runtime/host/registry.ts";
 import { bundleStamp } from "../build/bundle_stamp.ts";
-
-export interface PluginFolder {
-  readonly folder: string;
-  readonly origin: PluginOrigin;
-  /** plugin.json as it was read, or why it could not be. */
-  readonly manifest: { value: unknown } | { error: AppError };
-  /** The bundle's text; bundles plugin.ts first when it changed. */
-  loadCode(): Promise<string>;
-}
 
 const maxBundleBytes = 64 * 1024 * 1024;
 const maxFolderFiles = 10_000;
 
-/** Our own plugins, whose bundles the build made. */
-export async function readBuiltinPlugin(folder: string, bundle: string): Promise<PluginFolder> {
+/** One of our own plugins, whose bundle the build made. */
+export async function readBuiltinPlugin(
+  folder: string,
+  bundles: string,
+): Promise<InstalledPlugin> {
   return {
-    folder,
+    source: basename(folder),
     origin: "builtin",
     manifest: await readManifest(folder),
-    loadCode: () => readText(bundle, maxBundleBytes),
+    loadCode: () => readText(join(bundles, `${basename(folder)}.js`), maxBundleBytes),
   };
 }
 
@@ -33,9 +27,9 @@ export async function readBuiltinPlugin(folder: string, bundle: string): Promise
 export async function readExternalPlugin(
   folder: string,
   cacheFolder: string,
-): Promise<PluginFolder> {
+): Promise<InstalledPlugin> {
   return {
-    folder,
+    source: basename(folder),
     origin: "external",
     manifest: await readManifest(folder),
     async loadCode() {
@@ -65,22 +59,23 @@ export async function findPluginFolders(path: string): Promise<string[]> {
   return found.sort();
 }
 
-async function readManifest(folder: string): Promise<PluginFolder["manifest"]> {
+/** plugin.json's value; the error, as a value, when it cannot be read: the host lists such a plugin too. */
+async function readManifest(folder: string): Promise<unknown> {
   try {
     const text = await readText(join(folder, "plugin.json"), maxManifestBytes);
     try {
-      return { value: JSON.parse(text) };
+      return JSON.parse(text);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new AppError("INVALID_MANIFEST", `plugin.json is no valid JSON: ${reason}`, { cause });
+      return new AppError("INVALID_MANIFEST", `plugin.json is no valid JSON: ${reason}`, { cause });
     }
   } catch (error) {
-    return { error: toAppError(error, "INVALID_MANIFEST") };
+    return toAppError(error, "INVALID_MANIFEST");
   }
 }
 
 async function readText(path: string, maxBytes: number): Promise<string> {
-  const name = path.slice(path.lastIndexOf("/") + 1);
+  const name = basename(path);
   const info = await Deno.lstat(path).catch((cause) => {
     throw new AppError("INVALID_MANIFEST", `The plugin has no readable "${name}"`, { cause });
   });

@@ -1,0 +1,167 @@
+// Serves the calls that a plugin makes of its host. Nothing is believed: each call is checked against the
+// grant as it is now, and audited. One broker is open per cell; it ends with the cell.
+
+import { AppError, toAppError } from "../contract/error.ts";
+import { covers, type Grant, type ServiceName } from "../contract/grant.ts";
+import type { AuditTrail } from "./audit_trail.ts";
+import type { Cell } from "./cell.ts";
+import type { ThreadBudget } from "./thread_budget.ts";
+
+/** The models that a plugin can be given; the server's store, or a page's. */
+export interface ModelService {
+  list(): Promise<readonly BrokeredModel[]>;
+  /** Throws NOT_FOUND. `path` never reaches the plugin. */
+  open(id: string): Promise<{ id: string; files: { name: string; path: string; size: number }[] }>;
+}
+
+/** What a plugin is told of a model; the guest's `ModelSummary`. */
+export interface BrokeredModel {
+  id: string;
+  size: number;
+  format: string;
+  name?: string;
+  description?: string;
+  contextLength?: number;
+  chatTemplate?: boolean;
+}
+
+export interface BrokerDeps {
+  pluginId: string;
+  /** Read at every call, so that a revoke holds at once. */
+  grant: () => Grant;
+  models: ModelService;
+  threads: ThreadBudget;
+  audit: AuditTrail;
+}
+
+export interface Broker {
+  /** Answers one call of the plugin; throws or rejects AppError. */
+  call(method: string, input: unknown): unknown;
+  /** Closes what the grant covers no more. */
+  grantChanged(): void;
+  /** Gives back what the cell held. */
+  close(): void;
+}
+
+/** Opens the broker of one cell. */
+export function openBroker(
+  cell: Pick<Cell, "openFile" | "closeFile">,
+  { pluginId, grant, models, threads, audit }: BrokerDeps,
+): Broker {
+  const account = threads.open();
+  const opened = new Map<number, { id: string; fileHandles: number[] }>();
+  const principal = `plugin:${pluginId}`;
+  let nextHandle = 1;
+  let closed = false;
+
+  const methods: ReadonlyMap<string, (input: Record<string, unknown>) => unknown> = new Map<
+    string,
+    (input: Record<string, unknown>) => unknown
+  >([
+    ["models.list", listModels],
+    ["models.open", ({ id }) => openModel(readText(id, "id"))],
+    ["models.close", ({ handle }) => closeModel(Number(handle))],
+    ["threads.take", ({ wanted }) => account.take(Number(wanted))],
+    ["threads.release", ({ lease }) => releaseThreads(Number(lease))],
+  ]);
+
+  return {
+    call(method, input) {
+      const serve = methods.get(method);
+      if (serve === undefined) {
+        throw new AppError("NOT_FOUND", `This host has no service call "${method.slice(0, 100)}"`);
+      }
+      return serve(isRecord(input) ? input : {});
+    },
+    grantChanged() {
+      for (const [handle, model] of [...opened]) {
+        if (!mayOpen(model.id)) closeModel(handle);
+      }
+    },
+    close() {
+      closed = true;
+      opened.clear();
+      account.close();
+    },
+  };
+
+  async function listModels(): Promise<BrokeredModel[]> {
+    requireService("models", "models.list");
+    const all = await models.list();
+    audit.add(principal, "service", "models.list", "ok");
+    return all.filter(({ id }) => mayOpen(id));
+  }
+
+  async function openModel(id: string) {
+    const object = `models.open ${id}`;
+    requireService("models", object);
+    requireModel(id, object);
+    if (opened.size >= maxOpenModels) {
+      throw new AppError("CONFLICT", `A plugin may hold ${maxOpenModels} open models`);
+    }
+    try {
+      const model = await models.open(id);
+      // While it was opened the grant may have gone, and an alias may have led elsewhere.
+      requireService("models", object);
+      requireModel(model.id, object);
+      if (closed) throw new AppError("CELL_LOST", "The cell is gone");
+      const files = model.files.map(({ name, path, size }) => {
+        const handle = nextHandle++;
+        cell.openFile(handle, { path, size });
+        return { name, size, handle };
+      });
+      const handle = nextHandle++;
+      opened.set(handle, { id: model.id, fileHandles: files.map((file) => file.handle) });
+      audit.add(principal, "service", object, "ok");
+      return { handle, id: model.id, files };
+    } catch (error) {
+      const failure = toAppError(error);
+      if (failure.code !== "GRANT_DENIED") audit.add(principal, "service", object, "failed");
+      throw failure;
+    }
+  }
+
+  function closeModel(handle: number): null {
+    for (const fileHandle of opened.get(handle)?.fileHandles ?? []) cell.closeFile(fileHandle);
+    opened.delete(handle);
+    return null;
+  }
+
+  function releaseThreads(lease: number): null {
+    account.release(lease);
+    return null;
+  }
+
+  function mayOpen(id: string): boolean {
+    const { services, models: entries } = grant();
+    return services.includes("models") && covers(entries, id);
+  }
+
+  function requireService(service: ServiceName, object: string): void {
+    if (!grant().services.includes(service)) throw denied(`services: ${service}`, object);
+  }
+
+  function requireModel(id: string, object: string): void {
+    if (!covers(grant().models, id)) throw denied(`models: ${id}`, object);
+  }
+
+  function denied(permission: string, object: string): AppError {
+    audit.add(principal, "service", object, "denied");
+    return new AppError(
+      "GRANT_DENIED",
+      `Plugin "${pluginId}" was not granted "${permission}": run "bkg plugin grant ${pluginId}"`,
+      { details: { permission, pluginId } },
+    );
+  }
+}
+
+const maxOpenModels = 64;
+
+function readText(value: unknown, name: string): string {
+  if (typeof value === "string" && value.length > 0 && value.length <= 500) return value;
+  throw new AppError("INVALID_INPUT", `"${name}" must be a string of 1 to 500 characters`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

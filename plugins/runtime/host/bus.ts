@@ -1,0 +1,225 @@
+// The one way to a capability: find, validate, lease a slot, call, validate what comes back.
+// It is the hot path: no timer, no compile, and on a running plugin one await for each call.
+
+import { AppError, type ErrorCode, toAppError } from "../contract/error.ts";
+import { assertMatches, type CheckValue } from "../contract/schema.ts";
+import type { AuditTrail } from "./audit_trail.ts";
+import type { AuditEntry, Bus, InvokeOptions } from "./host.ts";
+import type { LogRing } from "./log_ring.ts";
+import type { CapabilityRoute, Registry } from "./registry.ts";
+import type { RunningCell } from "./running_cell.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What the bus needs of the plugin that owns a capability. */
+export interface BusTarget {
+  readonly supervisor: Supervisor;
+  readonly audit: AuditTrail;
+  readonly log: LogRing;
+  readonly enabled: boolean;
+  requests: number;
+  errors: number;
+}
+
+export interface BusDeps {
+  registry: Registry;
+  target(pluginId: string): BusTarget;
+  /** Ms, monotonic enough for deadlines. */
+  now: () => number;
+}
+
+export function createBus({ registry, target, now }: BusDeps): Bus {
+  return {
+    find(id) {
+      const { capability, pluginId } = registry.route(id);
+      return { capability, pluginId };
+    },
+    call,
+    stream,
+  };
+
+  async function call(id: string, input: unknown, options: InvokeOptions): Promise<unknown> {
+    const route = registry.route(id);
+    const owner = target(route.pluginId);
+    let cell: RunningCell | undefined;
+    try {
+      const startMs = begin(owner, route, input, options);
+      cell = owner.supervisor.tryLease() ?? await owner.supervisor.lease(options);
+      const message = { input, principal: options.principal.id };
+      const value = await cell.channel.call(
+        id,
+        message,
+        callOptions(owner, cell, options, startMs),
+      );
+      checkValue(route, value);
+      owner.audit.add(options.principal.id, "invoke", id, "ok");
+      return value;
+    } catch (error) {
+      throw await fail(error, owner, route, cell, options);
+    }
+  }
+
+  async function* stream(
+    id: string,
+    input: unknown,
+    options: InvokeOptions,
+  ): AsyncGenerator<unknown, unknown> {
+    const route = registry.route(id);
+    if (!route.capability.streaming) {
+      yield await call(id, input, options);
+      return undefined;
+    }
+    const owner = target(route.pluginId);
+    let cell: RunningCell | undefined;
+    let items: AsyncGenerator<unknown, unknown> | undefined;
+    let finished = false;
+    try {
+      const startMs = begin(owner, route, input, options);
+      cell = owner.supervisor.tryLease() ?? await owner.supervisor.lease(options);
+      const message = { input, principal: options.principal.id };
+      items = cell.channel.stream(id, message, callOptions(owner, cell, options, startMs));
+      while (true) {
+        // Nothing may stand between the lease and the first `next`: it is what starts the call.
+        const { done, value } = await items.next();
+        if (done) {
+          const result = checkResult(route, value);
+          finished = true;
+          owner.audit.add(options.principal.id, "invoke", id, "ok");
+          return result;
+        }
+        checkOutput(route.checkOutput, value, `An item of "${id}"`);
+        yield value;
+      }
+    } catch (error) {
+      finished = true;
+      throw await fail(error, owner, route, cell, options);
+    } finally {
+      if (!finished) owner.audit.add(options.principal.id, "invoke", id, "cancelled");
+      await items?.return(undefined);
+    }
+  }
+
+  /** What is checked before a slot is asked for; answers when the call began. */
+  function begin(
+    owner: BusTarget,
+    route: CapabilityRoute,
+    input: unknown,
+    options: InvokeOptions,
+  ): number {
+    owner.requests++;
+    if (!owner.enabled) {
+      throw new AppError(
+        "PLUGIN_DISABLED",
+        `Plugin "${route.pluginId}" is disabled: run "bkg plugin start ${route.pluginId}"`,
+        { details: { pluginId: route.pluginId } },
+      );
+    }
+    assertMatches(
+      route.checkInput,
+      input,
+      "INVALID_INPUT",
+      `The input of "${route.capability.id}"`,
+    );
+    return options.deadlineMs === undefined ? 0 : now();
+  }
+
+  function callOptions(
+    owner: BusTarget,
+    cell: RunningCell,
+    { signal, deadlineMs }: InvokeOptions,
+    startMs: number,
+  ) {
+    const limits = owner.supervisor.limits;
+    return {
+      silenceMs: limits.timeoutMs,
+      onSettled: cell.release,
+      ...(signal === undefined ? undefined : { signal }),
+      ...(deadlineMs === undefined
+        ? undefined
+        : { deadlineMs: Math.max(0, deadlineMs - (now() - startMs)) }),
+    };
+  }
+
+  async function fail(
+    thrown: unknown,
+    owner: BusTarget,
+    { capability: { id } }: CapabilityRoute,
+    cell: RunningCell | undefined,
+    { principal, signal }: InvokeOptions,
+  ): Promise<AppError> {
+    const explained = cell === undefined ? toAppError(thrown) : await cell.explain(thrown);
+    const own = cell === undefined || madeHere.has(explained);
+    const error = own ? explained : asPluginError(explained, cell, signal);
+    owner.audit.add(principal.id, "invoke", id, outcomeOf(error.code));
+    if (error.code !== "CANCELLED" && error.code !== "INVALID_INPUT") owner.errors++;
+    if (error.code === "INVALID_OUTPUT") owner.log.write("host", "warn", error.message);
+    return error;
+  }
+}
+
+/** A unary value: what a streaming capability returned, or the list of its items. */
+function checkValue(route: CapabilityRoute, value: unknown): void {
+  const { capability: { id, streaming }, checkOutput: check, checkResult: checkEnd } = route;
+  if (!streaming) return checkOutput(check, value, `The output of "${id}"`);
+  if (checkEnd !== undefined) return checkOutput(checkEnd, value, `The result of "${id}"`);
+  if (!Array.isArray(value)) {
+    throw invalid(`"${id}" returned a value, but its manifest has no "resultSchema"`);
+  }
+  for (const item of value) checkOutput(check, item, `An item of "${id}"`);
+}
+
+/** The end of a stream; without a resultSchema a stream has no result. */
+function checkResult({ capability: { id }, checkResult: check }: CapabilityRoute, value: unknown) {
+  if (check === undefined) return undefined;
+  checkOutput(check, value, `The result of "${id}"`);
+  return value;
+}
+
+function checkOutput(check: CheckValue, value: unknown, what: string): void {
+  try {
+    assertMatches(check, value, "INVALID_OUTPUT", what);
+  } catch (error) {
+    throw remember(toAppError(error));
+  }
+}
+
+function invalid(message: string): AppError {
+  return remember(new AppError("INVALID_OUTPUT", message));
+}
+
+// Errors of this side carry codes that a plugin may not use; a plugin's own are told apart by absence.
+const madeHere = new WeakSet<AppError>();
+
+function remember(error: AppError): AppError {
+  madeHere.add(error);
+  return error;
+}
+
+/** Codes that only the host may say: a plugin that sends one would speak for the host. */
+const hostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "INVALID_MANIFEST",
+  "INVALID_OUTPUT",
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "METHOD_NOT_ALLOWED",
+  "PLUGIN_DISABLED",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "MISDIRECTED_REQUEST",
+  "QUEUE_FULL",
+  "INTERNAL",
+]);
+
+function asPluginError(
+  error: AppError,
+  cell: RunningCell,
+  signal: AbortSignal | undefined,
+): AppError {
+  const lost = error.code === "CELL_LOST" || error.code === "PROTOCOL_VIOLATION";
+  const forged = hostCodes.has(error.code) || (lost && !cell.draining) ||
+    (error.code === "CANCELLED" && !signal?.aborted);
+  return forged ? new AppError("PLUGIN_ERROR", error.message, { cause: error }) : error;
+}
+
+function outcomeOf(code: ErrorCode): AuditEntry["outcome"] {
+  if (code === "CANCELLED") return "cancelled";
+  return code === "GRANT_DENIED" || code === "PLUGIN_DISABLED" ? "denied" : "failed";
+}

@@ -1,0 +1,179 @@
+// Wires the parts of the host: registry, one supervisor a plugin, broker, bus, logs, audit, events.
+// `compose.ts` makes one for the server, a page makes one for itself.
+
+import { AppError, toAppError } from "../contract/error.ts";
+import { type Grant, permissionsSchema } from "../contract/grant.ts";
+import type { ModelService } from "./broker.ts";
+import { createBus } from "./bus.ts";
+import type { SpawnCell } from "./cell.ts";
+import { createEmitter } from "./events.ts";
+import type { AuditEntry, HostEvent, LogLine, PluginHost, PluginView, Principal } from "./host.ts";
+import { HostedPlugin, type PluginState } from "./hosted_plugin.ts";
+import { createRegistry, type InstalledPlugin } from "./registry.ts";
+import { createThreadBudget } from "./thread_budget.ts";
+import { systemTimers, type Timers } from "./timers.ts";
+
+/** Keeps the operator's decisions. */
+export interface PluginStateStore {
+  /** Undefined for a plugin that nobody decided about. */
+  load(pluginId: string): PluginState | undefined;
+  save(pluginId: string, state: PluginState): void | Promise<void>;
+}
+
+export interface PluginHostDeps {
+  plugins: readonly InstalledPlugin[];
+  spawnCell: SpawnCell;
+  models: ModelService;
+  /** Threads that all plugins share: the cores of the machine. */
+  threads: number;
+  state: PluginStateStore;
+  /** Keeps audit entries; called once for each, when its count is final. */
+  auditSink?: (pluginId: string, entry: AuditEntry) => void;
+  onLog?: (pluginId: string, line: LogLine) => void;
+  /** A subscriber threw. */
+  onListenerError?: (error: unknown) => void;
+  /** Ms since the epoch. */
+  now?: () => number;
+  random?: () => number;
+  timers?: Timers;
+  /** Longest wait for running calls at a stop, ms; default 10,000. */
+  drainMs?: number;
+}
+
+export function createPluginHost(deps: PluginHostDeps): PluginHost {
+  const now = deps.now ?? Date.now;
+  const timers = deps.timers ?? systemTimers;
+  const threads = createThreadBudget(deps.threads);
+  const events = createEmitter<HostEvent>(deps.onListenerError);
+  const registry = createRegistry(deps.plugins, { now });
+  const hosted = new Map<string, HostedPlugin>();
+  for (const known of registry.plugins.values()) {
+    const { id: pluginId } = known;
+    const plugin = new HostedPlugin({
+      known,
+      state: deps.state.load(pluginId),
+      spawnCell: deps.spawnCell,
+      models: deps.models,
+      threads,
+      now,
+      random: deps.random ?? Math.random,
+      timers,
+      ...(deps.drainMs === undefined ? undefined : { drainMs: deps.drainMs }),
+      onStatus: (changed) => events.emit({ type: "status", pluginId, plugin: changed.view() }),
+      onLine(line) {
+        deps.onLog?.(pluginId, line);
+        events.emit({ type: "logs", pluginId, line });
+      },
+      onAudit: (entry) => deps.auditSink?.(pluginId, entry),
+    });
+    hosted.set(pluginId, plugin);
+  }
+  const bus = createBus({ registry, now, target: find });
+  const cancelFlush = timers.every(flushEveryMs, () => flush(false));
+
+  return {
+    bus,
+    list: () => [...hosted.values()].map((plugin) => plugin.view()),
+    get: (pluginId) => find(pluginId).view(),
+    start(pluginId, principal) {
+      return command(pluginId, "start", principal, async (plugin) => {
+        await change(plugin, { enabled: true });
+        await plugin.supervisor.start();
+      });
+    },
+    stop(pluginId, principal) {
+      return command(pluginId, "stop", principal, async (plugin) => {
+        await change(plugin, { enabled: false });
+        await plugin.supervisor.stop("disabled");
+      });
+    },
+    restart(pluginId, principal) {
+      return command(pluginId, "restart", principal, async (plugin) => {
+        await change(plugin, { enabled: true });
+        await plugin.supervisor.restart();
+      });
+    },
+    telemetry: (pluginId) => Promise.resolve(find(pluginId)).then((plugin) => plugin.telemetry()),
+    logs(pluginId, lines) {
+      const { log } = find(pluginId);
+      log.flush();
+      return log.tail(lines);
+    },
+    audit: (pluginId, limit) => find(pluginId).audit.tail(limit),
+    grants(pluginId) {
+      const { known, granted, missingGrants: missing } = find(pluginId);
+      return { requested: known.manifest.permissions, granted, missing };
+    },
+    async setGrants(pluginId, granted, principal) {
+      const grants = parseGrant(granted);
+      await command(pluginId, "grant", principal, async (plugin) => {
+        await change(plugin, { grants });
+        events.emit({ type: "status", pluginId, plugin: plugin.view() });
+      }, describeGrant(grants));
+    },
+    subscribe: (listener) => events.subscribe(listener),
+    async [Symbol.asyncDispose]() {
+      cancelFlush();
+      await Promise.all([...hosted.values()].map(({ supervisor }) => supervisor.stop("shutdown")));
+      flush(true);
+    },
+  };
+
+  function find(pluginId: string): HostedPlugin {
+    return hosted.get(registry.plugin(pluginId).id) as HostedPlugin;
+  }
+
+  /** In force at once, then stored: a store that fails must not keep a revoke from holding. */
+  async function change(plugin: HostedPlugin, decision: Partial<PluginState>): Promise<void> {
+    const state = { ...plugin.state, ...decision };
+    const isNew = Object.entries(decision).some(([key, value]) =>
+      plugin.state[key as keyof PluginState] !== value
+    );
+    if (!isNew) return;
+    plugin.change(state);
+    await deps.state.save(plugin.known.id, state);
+  }
+
+  async function command(
+    pluginId: string,
+    action: string,
+    principal: Principal,
+    run: (plugin: HostedPlugin) => Promise<void>,
+    object = pluginId,
+  ): Promise<PluginView> {
+    const plugin = find(pluginId);
+    try {
+      await run(plugin);
+      plugin.audit.add(principal.id, action, object, "ok");
+      return plugin.view();
+    } catch (error) {
+      plugin.audit.add(principal.id, action, object, "failed");
+      throw toAppError(error);
+    }
+  }
+
+  function flush(all: boolean): void {
+    for (const { log, audit } of hosted.values()) {
+      log.flush();
+      audit.flush(all);
+    }
+  }
+}
+
+const flushEveryMs = 1000;
+
+function parseGrant(granted: unknown): Grant {
+  const parsed = permissionsSchema.safeParse(granted);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, 20).map((issue) => ({
+    path: issue.path.map((part) => `/${String(part)}`).join(""),
+    message: issue.message,
+  }));
+  throw new AppError("INVALID_INPUT", `The grant is not valid: ${issues[0]?.message}`, {
+    details: { issues },
+  });
+}
+
+function describeGrant(granted: Grant): string {
+  return JSON.stringify(granted).slice(0, 500);
+}

@@ -1,0 +1,265 @@
+// One cell from its spawn to its end: handshake, slots, watching, and why its calls were lost.
+// The supervisor is the only owner; a cell that ended is never used again.
+
+import type { Channel } from "../channel/channel.ts";
+import { createChannel } from "../channel/peer_channel.ts";
+import { AppError, toAppError } from "../contract/error.ts";
+import type { Limits, Manifest } from "../contract/manifest.ts";
+import { contractVersion } from "../contract/message.ts";
+import type { Broker } from "./broker.ts";
+import type { Cell, CellExit, CellExitReason, SpawnCell } from "./cell.ts";
+import type { LogRing } from "./log_ring.ts";
+import type { MetricStore } from "./metric_store.ts";
+import type { Timers } from "./timers.ts";
+
+export interface StartCellDeps {
+  manifest: Manifest;
+  limits: Limits;
+  settings: unknown;
+  loadCode(): Promise<string>;
+  spawnCell: SpawnCell;
+  openBroker(cell: Cell): Broker;
+  log: LogRing;
+  metrics: MetricStore;
+  /** Ms since the epoch. */
+  now: () => number;
+  timers: Timers;
+}
+
+/** Spawns a cell and brings its plugin to where it answers calls; throws with no cell left behind. */
+export async function startCell(deps: StartCellDeps, signal: AbortSignal): Promise<RunningCell> {
+  const { manifest, limits, log } = deps;
+  const code = await deps.loadCode();
+  signal.throwIfAborted();
+  const spec = {
+    pluginId: manifest.id,
+    code,
+    limits,
+    engines: manifest.engines,
+    readsModels: manifest.permissions.services.includes("models"),
+    output: (stream: "stdout" | "stderr", line: string) => log.write(stream, "info", line),
+  };
+  const cell = await deps.spawnCell(spec, { signal });
+  const running = new RunningCell(cell, deps);
+  const stop = () => running.end("stopped", "The start was called off");
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    if (signal.aborted) stop();
+    await running.initialize();
+    return running;
+  } catch (error) {
+    const failure = await running.explain(error);
+    running.end(failure.code === "TIMEOUT" ? "silence" : "crashed", failure.message);
+    await running.ended;
+    throw failure;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+export class RunningCell {
+  readonly cell: Cell;
+  readonly channel: Channel;
+  readonly startedAtMs: number;
+  /** Settles when the cell is gone and what it held is given back. */
+  readonly ended: Promise<CellExit>;
+  /** Gives one slot back; the channel calls it when the guest let go of a call. */
+  readonly release: () => void;
+  /** Called after each release; the supervisor gives the slot to the next. */
+  onRelease: () => void = () => {};
+  active = 0;
+  draining = false;
+  lastUsedMs: number;
+  readonly broker: Broker;
+  readonly #deps: StartCellDeps;
+  #drained: (() => void) | undefined;
+  #pinging = false;
+  #lastPingMs: number;
+  #lastHealthMs: number;
+  #checkingHealth = false;
+
+  constructor(cell: Cell, deps: StartCellDeps) {
+    const { log, metrics, now } = deps;
+    this.cell = cell;
+    this.#deps = deps;
+    this.startedAtMs =
+      this.lastUsedMs =
+      this.#lastPingMs =
+      this.#lastHealthMs =
+        now();
+    this.broker = deps.openBroker(cell);
+    this.release = () => {
+      this.active--;
+      this.lastUsedMs = now();
+      if (this.active === 0) this.#drained?.();
+      this.onRelease();
+    };
+    this.channel = createChannel(cell.port, {
+      now,
+      handler: {
+        call: (method, input) => this.broker.call(method, input),
+        notify: (topic, value) => {
+          if (topic === "log") log.receive(value);
+          else if (topic === "metric") metrics.receive(value);
+        },
+        silent: (method) =>
+          this.end("silence", `"${method}" gave no sign of life for ${deps.limits.timeoutMs} ms`),
+      },
+    });
+    this.ended = cell.exited.then((exit) => {
+      this.draining = true;
+      this.channel.close(this.#lossOf(exit));
+      this.broker.close();
+      metrics.clear();
+      return exit;
+    });
+    this.channel.closed.then((error) => this.#onChannelClosed(error));
+  }
+
+  /** The handshake: the same contract, and a handler for each capability. */
+  async initialize(): Promise<void> {
+    const { manifest, limits, settings, timers } = this.#deps;
+    const capabilities = manifest.capabilities.map(({ id }) => id);
+    const metrics = manifest.metrics.map(({ name }) => name);
+    const input = {
+      contract: contractVersion,
+      pluginId: manifest.id,
+      settings,
+      capabilities,
+      metrics,
+    };
+    const limitMs = Math.min(limits.timeoutMs, maxStartMs);
+    const cancel = timers.after(limitMs, () => {
+      const message = `Plugin "${manifest.id}" was not ready within ${limitMs} ms`;
+      this.channel.close(new AppError("TIMEOUT", message));
+    });
+    try {
+      checkHandshake(await this.channel.call("init", input), capabilities);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Why a call failed: a lost cell is told by the reason of its end. */
+  async explain(thrown: unknown): Promise<AppError> {
+    const error = toAppError(thrown, "PLUGIN_ERROR");
+    if (error.code !== "CELL_LOST") return error;
+    const exit = await this.#exitWithin(exitGraceMs);
+    return exit === undefined ? error : this.#lossOf(exit);
+  }
+
+  /** Called about every second: pings the cell while calls are pending, and asks for its health. */
+  watch(): void {
+    const { manifest, now, timers, log } = this.#deps;
+    const atMs = now();
+    if (this.channel.pending === 0) this.#lastPingMs = atMs;
+    else if (!this.#pinging && atMs - this.#lastPingMs >= pingEveryMs) {
+      this.#pinging = true;
+      this.#lastPingMs = atMs;
+      this.cell.ping(pingTimeoutMs).then(
+        () => this.#pinging = false,
+        () => this.end("unresponsive", `The cell did not answer within ${pingTimeoutMs} ms`),
+      );
+    }
+    const { healthcheck } = manifest;
+    if (healthcheck === undefined || this.#checkingHealth || this.draining) return;
+    if (atMs - this.#lastHealthMs < healthcheck.intervalMs) return;
+    this.#checkingHealth = true;
+    this.#lastHealthMs = atMs;
+    const controller = new AbortController();
+    const cancel = timers.after(this.#deps.limits.timeoutMs, () => controller.abort());
+    this.channel.call("health", {}, { signal: controller.signal })
+      .catch((error) => log.write("host", "warn", `Unhealthy: ${toAppError(error).message}`))
+      .finally(() => {
+        cancel();
+        this.#checkingHealth = false;
+      });
+  }
+
+  /** Waits for running calls up to `drainMs`, lets the plugin tear down, ends the cell. */
+  async stop(reason: CellExitReason, message: string, drainMs: number): Promise<void> {
+    this.draining = true;
+    if (this.active > 0) {
+      await this.#race(drainMs, new Promise<void>((resolve) => this.#drained = resolve));
+    }
+    await this.#race(teardownMs, this.channel.call("teardown", {}).catch(() => {}));
+    this.end(reason, message);
+    await this.ended;
+  }
+
+  /** Ends the cell at once; pending calls fail with the reason. Idempotent. */
+  end(reason: CellExitReason, message: string): void {
+    this.draining = true;
+    this.channel.close(this.#lossOf({ reason, message }));
+    this.cell.kill(reason, message);
+  }
+
+  async #onChannelClosed(error: AppError | undefined): Promise<void> {
+    if (error === undefined) return;
+    if (error.code === "PROTOCOL_VIOLATION") return this.end("protocol", error.message);
+    // The pipe of a cell that died closes first; its exit then knows better why.
+    if (await this.#exitWithin(exitGraceMs) === undefined) this.end("crashed", error.message);
+  }
+
+  #exitWithin(limitMs: number): Promise<CellExit | undefined> {
+    return this.#race(limitMs, this.ended);
+  }
+
+  #race<Value>(limitMs: number, promise: Promise<Value>): Promise<Value | undefined> {
+    return new Promise((resolve) => {
+      const cancel = this.#deps.timers.after(limitMs, () => resolve(undefined));
+      promise.then((value) => {
+        cancel();
+        resolve(value);
+      });
+    });
+  }
+
+  #lossOf({ reason, message }: CellExit): AppError {
+    const { id } = this.#deps.manifest;
+    switch (reason) {
+      case "memory": {
+        const limit = `${this.#deps.limits.memoryMb} MiB`;
+        return new AppError("OUT_OF_MEMORY", `Plugin "${id}" crossed its memory limit of ${limit}`);
+      }
+      case "protocol":
+        return new AppError("PROTOCOL_VIOLATION", `Plugin "${id}" broke the protocol: ${message}`);
+      case "stopped":
+      case "idle":
+        return new AppError("CELL_LOST", `Plugin "${id}" was stopped`);
+      case "silence":
+      case "unresponsive":
+        return new AppError("CELL_LOST", `Plugin "${id}" hung and was ended: ${message}`);
+      case "disk":
+      case "crashed":
+        return new AppError("CELL_LOST", `Plugin "${id}" crashed: ${message}`);
+    }
+  }
+}
+
+const maxStartMs = 30_000;
+const pingEveryMs = 2000;
+const pingTimeoutMs = 5000;
+const teardownMs = 2000;
+/** Time between the end of a cell's pipe and the news of its exit. */
+const exitGraceMs = 1000;
+
+function checkHandshake(answer: unknown, wanted: readonly string[]): void {
+  const { contract, capabilities } = (answer ?? {}) as Record<string, unknown>;
+  const major = typeof contract === "string" ? contract.split(".", 1)[0] : undefined;
+  if (major !== contractVersion.split(".", 1)[0]) {
+    const spoken = typeof contract === "string" ? `"${contract.slice(0, 20)}"` : "none";
+    throw new AppError(
+      "INVALID_MANIFEST",
+      `The plugin speaks contract ${spoken}, this host "${contractVersion}"`,
+    );
+  }
+  const given = new Set<unknown>(Array.isArray(capabilities) ? capabilities : []);
+  const missing = wanted.filter((id) => !given.has(id));
+  if (missing.length > 0) {
+    throw new AppError(
+      "INVALID_MANIFEST",
+      `The plugin has no handler for "${missing.join('", "')}"`,
+    );
+  }
+}

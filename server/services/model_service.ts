@@ -1,0 +1,24 @@
+// What the broker offers plugins of models: a list, and the files to open. Paths stay with the host.
+
+import type { ModelRecord, ModelStore } from "../../models/model.ts";
+import type { BrokeredModel, ModelService } from "../../plugins/runtime/host/broker.ts";
+
+export function createModelService(store: ModelStore): ModelService {
+  return {
+    list: async () => (await store.list()).map(describe),
+    open: (id) => store.get(id),
+  };
+}
+
+function describe(model: ModelRecord): BrokeredModel {
+  const { id, size, format, chatTemplate, name, description, contextLength } = model;
+  return {
+    id,
+    size,
+    format,
+    chatTemplate,
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(contextLength === undefined ? {} : { contextLength }),
+  };
+}
