@@ -1,0 +1,91 @@
+// `bkg serve`: starts the server in this process and tells a person how to chat with it.
+
+import { AppError } from "../../../plugins/runtime/contract/error.ts";
+import { type ConfigOverrides, readConfig } from "../../config.ts";
+import { createLogger } from "../../log.ts";
+import { type Compose, type ReadyFacts, runServer } from "../../main.ts";
+import { type CliIo, type Command, exitCodes, UsageError } from "../command.ts";
+
+export const serve: Command = {
+  name: "serve",
+  summary: "Start the server.",
+  usage: ["serve [--host HOST] [--port PORT] [--data-dir DIR] [--log json|pretty]"],
+  options: {
+    host: { type: "string", value: "HOST", description: "address to bind (BKG_HOST)" },
+    port: { type: "string", value: "PORT", description: "port, 0 for any free one (BKG_PORT)" },
+    "data-dir": { type: "string", value: "DIR", description: "data folder (BKG_DATA_DIR)" },
+    log: { type: "string", value: "FORMAT", description: "json or pretty (default: by terminal)" },
+    "log-level": { type: "string", value: "LEVEL", description: "debug, info, warn or error" },
+  },
+  async run(args, io) {
+    const overrides: ConfigOverrides = {};
+    const [host, port, dataDir, logLevel] = ["host", "port", "data-dir", "log-level"].map(
+      args.text,
+    );
+    if (host !== undefined) overrides.host = host;
+    if (port !== undefined) overrides.port = port;
+    if (dataDir !== undefined) overrides.dataDir = dataDir;
+    if (logLevel !== undefined) overrides.logLevel = logLevel;
+    const config = readConfig(io.env, overrides);
+    const format = args.text("log") ?? (Deno.stderr.isTerminal() ? "pretty" : "json");
+    if (format !== "json" && format !== "pretty") {
+      throw new UsageError(`--log is "json" or "pretty", not "${format}"`);
+    }
+    const log = createLogger({ level: config.logLevel, format, write: io.err, batchMs: 50 });
+    try {
+      await runServer(config, {
+        compose: await loadCompose(),
+        log,
+        step: (line) => io.out(`${line}\n`),
+        ready: (facts) => io.out(welcome(facts)),
+        onStop,
+      });
+      return exitCodes.ok;
+    } catch (error) {
+      log.flush();
+      if (error instanceof AppError && error.code === "CONFLICT") {
+        return fail(io, error, exitCodes.portInUse);
+      }
+      if (error instanceof AppError && ["INVALID_INPUT", "FORBIDDEN"].includes(error.code)) {
+        return fail(io, error, exitCodes.usage);
+      }
+      throw error;
+    }
+  },
+};
+
+function welcome({ url, tokenPath }: ReadyFacts): string {
+  return `bkg is ready at ${url}
+
+  Key    ${tokenPath}
+  Chat   bkg run demo-stories-q8_0
+  API    curl ${url}/v1/chat/completions \\
+           -H "Authorization: Bearer $(cat '${tokenPath}')" -H 'Content-Type: application/json' \\
+           -d '{"model":"demo-stories-q8_0","messages":[{"role":"user","content":"Tell me a story"}]}'
+
+Press Ctrl-C to stop.
+`;
+}
+
+function fail(io: CliIo, error: AppError, code: number): number {
+  io.err(`bkg: ${error.message}\n`);
+  return code;
+}
+
+/** SIGINT and, where it exists, SIGTERM. */
+function onStop(stop: () => void): () => void {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  let asked = 0;
+  const listener = () => {
+    // What does not let go when it is cut must not keep the person waiting.
+    if (++asked > 1) Deno.unrefTimer(setTimeout(() => Deno.exit(exitCodes.interrupted), 2000));
+    stop();
+  };
+  for (const signal of signals) Deno.addSignalListener(signal, listener);
+  return () => signals.forEach((signal) => Deno.removeSignalListener(signal, listener));
+}
+
+/** Late, because it brings the whole server with it and most commands are clients. */
+async function loadCompose(): Promise<Compose> {
+  return (await import("../../compose.ts")).compose;
+}

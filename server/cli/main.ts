@@ -1,0 +1,77 @@
+// bkg's command line. Each command is one file; errors become one line and an exit code here.
+
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+import {
+  type CliIo,
+  type Command,
+  exitCodeOf,
+  exitCodes,
+  helpOf,
+  parseCommandLine,
+  suggestion,
+  UsageError,
+} from "./command.ts";
+import { cell } from "./commands/cell.ts";
+import { model } from "./commands/model.ts";
+import { plugin } from "./commands/plugin.ts";
+import { run } from "./commands/run.ts";
+import { serve } from "./commands/serve.ts";
+import { printable, processIo } from "./terminal.ts";
+
+const commands: readonly Command[] = [serve, run, plugin, model, cell];
+
+/** Runs one command line; returns its exit code. */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const [name, ...rest] = args;
+  try {
+    if (name === undefined) {
+      io.err(generalHelp());
+      return exitCodes.usage;
+    }
+    if (name === "--help" || name === "-h" || name === "help") {
+      const asked = rest[0] === undefined ? undefined : find(rest[0]);
+      io.out(asked === undefined ? generalHelp() : helpOf(asked));
+      return exitCodes.ok;
+    }
+    const command = find(name);
+    if (rest.includes("--help") || rest.includes("-h")) {
+      io.out(helpOf(command));
+      return exitCodes.ok;
+    }
+    return await command.run(parseCommandLine(command, rest), io);
+  } catch (error) {
+    // Messages may quote what a plugin or another server wrote.
+    const text = error instanceof AppError || error instanceof UsageError
+      ? error.message
+      : error instanceof Error
+      ? error.stack ?? error.message
+      : String(error);
+    io.err(`bkg: ${printable(text)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function find(name: string): Command {
+  const command = commands.find((command) => command.name === name);
+  if (command !== undefined) return command;
+  const names = commands.map(({ name }) => name);
+  throw new UsageError(
+    `There is no command "${name}"${suggestion(name, names)}; bkg --help lists them`,
+  );
+}
+
+function generalHelp(): string {
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`);
+  return [
+    "bkg runs AI plugins, each in a sandbox of its own.",
+    "",
+    "Usage: bkg COMMAND [FLAGS]",
+    "",
+    ...lines,
+    "",
+    "bkg COMMAND --help explains one command.",
+    "",
+  ].join("\n");
+}
+
+if (import.meta.main) Deno.exit(await runCli(Deno.args, processIo()));

@@ -1,0 +1,82 @@
+// The terminal: the process's streams as CliIo, and text that plugins wrote made harmless to print.
+
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { readEnvironment } from "../config.ts";
+import type { CliIo, Prompt } from "./command.ts";
+
+export function processIo(): CliIo {
+  return {
+    env: readEnvironment(),
+    out: (text) => writeAll(Deno.stdout, text),
+    err: (text) => writeAll(Deno.stderr, text),
+    interactive: Deno.stdin.isTerminal() && Deno.stdout.isTerminal(),
+    readAll: () => new Response(Deno.stdin.readable).text(),
+    openPrompt,
+    fetch,
+  };
+}
+
+/**
+ * Replaces what a terminal would obey (C0, C1, DEL) and what reorders text (bidi, line separators).
+ * Line breaks and tabs stay.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex -- these are what must not reach a terminal
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    "\ufffd",
+  );
+}
+
+/** `printable`, on one line. */
+export function printableLine(text: string): string {
+  return printable(text).replace(/[\r\n\t]+/g, " ");
+}
+
+/** Columns padded to their widest cell; cells are made printable. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const clean = rows.map((row) => row.map(printableLine));
+  const widths = (clean[0] ?? []).map((_, column) =>
+    Math.max(...clean.map((row) => row[column]?.length ?? 0))
+  );
+  return clean.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd() + "\n"
+  ).join("");
+}
+
+function writeAll(to: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(to.writeSync(rest));
+}
+
+function openPrompt(): Prompt {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  let answer: ((line: string | undefined) => void) | undefined;
+  let ended = false;
+  const settle = (line: string | undefined) => {
+    const waiting = answer;
+    answer = undefined;
+    waiting?.(line);
+  };
+  const prompt: Prompt = {
+    onInterrupt: undefined,
+    ask(question) {
+      if (ended) return Promise.resolve(undefined);
+      return new Promise((resolve) => {
+        answer = resolve;
+        lines.question(question, settle);
+      });
+    },
+    [Symbol.dispose]: () => lines.close(),
+  };
+  lines.on("SIGINT", () => {
+    if (prompt.onInterrupt !== undefined) prompt.onInterrupt();
+    else settle(undefined);
+  });
+  lines.on("close", () => {
+    ended = true;
+    settle(undefined);
+  });
+  return prompt;
+}

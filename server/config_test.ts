@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { type Config, readConfig, readSecret } from "./config.ts";
+
+const read = (env: Record<string, string>, overrides = {}): Config =>
+  readConfig({ HOME: "/home/me", ...env }, overrides, { os: "linux", cwd: "/work" });
+
+Deno.test("readConfig names every bad variable and what is allowed", () => {
+  for (
+    const [env, pattern] of [
+      [{ BKG_PORT: "70000" }, /BKG_PORT must be a port from 0 to 65535/],
+      [{ BKG_PORT: "80a" }, /BKG_PORT/],
+      [{ BKG_HOST: "http://x/" }, /BKG_HOST must be a name or an address/],
+      [{ BKG_PUBLIC_URL: "ftp://x" }, /BKG_PUBLIC_URL must be an http or https URL/],
+      [{ BKG_ALLOWED_HOSTS: "a.b:80" }, /BKG_ALLOWED_HOSTS must list host names without a port/],
+      [{ BKG_ALLOWED_ORIGINS: "example.org" }, /BKG_ALLOWED_ORIGINS must list origins/],
+      [{ BKG_OFFLINE: "yes" }, /BKG_OFFLINE must be "1" or "0"/],
+      [{ BKG_LOG_LEVEL: "loud" }, /BKG_LOG_LEVEL must be one of debug, info, warn, error/],
+    ] as const
+  ) {
+    assert.throws(() => read(env), { code: "INVALID_INPUT", message: pattern });
+  }
+  assert.throws(() => read({ BKG_PORT: "x", BKG_OFFLINE: "x" }), /BKG_PORT.*BKG_OFFLINE/);
+});
+
+Deno.test("readConfig fills defaults, resolves paths and freezes", () => {
+  const config = read({ BKG_MODEL_PATHS: "models:/abs", BKG_PUBLIC_URL: "https://x.org/bkg/" });
+  assert.equal(config.host, "127.0.0.1");
+  assert.equal(config.port, 43119);
+  assert.equal(config.dataDir, "/home/me/.local/share/bkg");
+  assert.deepEqual(config.modelPaths, ["/work/models", "/abs"]);
+  assert.equal(config.publicUrl, "https://x.org/bkg");
+  assert.deepEqual(config.warnings, []);
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.modelPaths));
+});
+
+Deno.test("readConfig: XDG wins when absolute, flags win over the environment, port 0 is allowed", () => {
+  assert.equal(read({ XDG_DATA_HOME: "/x" }).dataDir, "/x/bkg");
+  assert.equal(read({ XDG_DATA_HOME: "x" }).dataDir, "/home/me/.local/share/bkg");
+  assert.equal(read({ BKG_PORT: "1" }, { port: "0" }).port, 0);
+});
+
+Deno.test("readConfig warns of what is not served yet and of what is no setting", () => {
+  const { warnings } = read({ BKG_TLS_CERT: "a", HF_TOKEN_FILE: "b", BKG_PROT: "1" });
+  assert.deepEqual(warnings, [
+    "BKG_PROT is not a setting of bkg",
+    "BKG_TLS_CERT is set, but this version does not serve it yet",
+    "HF_TOKEN_FILE is set, but this version does not serve it yet",
+  ]);
+});
+
+Deno.test("readSecret takes the value or the file, never both", async () => {
+  const readFile = (path: string) =>
+    path === "/s" ? Promise.resolve("secret\n") : Promise.reject(new Error("no"));
+  assert.equal(await readSecret({ A: "x" }, "A", readFile), "x");
+  assert.equal(await readSecret({ A_FILE: "/s" }, "A", readFile), "secret");
+  assert.equal(await readSecret({}, "A", readFile), undefined);
+  await assert.rejects(readSecret({ A: "x", A_FILE: "/s" }, "A", readFile), /not both/);
+  await assert.rejects(readSecret({ A_FILE: "/t" }, "A", readFile), { code: "INVALID_INPUT" });
+});

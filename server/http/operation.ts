@@ -1,0 +1,93 @@
+// Describes one static route for /openapi.json; the schemas are the routes' own zod schemas.
+
+import type { MiddlewareHandler } from "hono";
+import { describeRoute, resolver } from "hono-openapi";
+import { z } from "zod";
+import { errorStatus } from "../../plugins/runtime/contract/error.ts";
+import type { HttpEnv } from "./services.ts";
+
+export interface OperationOptions {
+  /** operationId: a verb and a noun. */
+  id: string;
+  summary: string;
+  description?: string;
+  tag: "plugins" | "capabilities" | "models" | "openai" | "system";
+  input?: z.ZodType;
+  output?: z.ZodType;
+  /** Default "application/json". */
+  outputType?: string;
+  /** Whether the answer may be events too. */
+  streams?: boolean;
+  query?: { name: string; description: string; schema: z.ZodType }[];
+  /** Needs no key. */
+  open?: boolean;
+  /** Answers OpenAI's error object and not a problem. */
+  openAi?: boolean;
+}
+
+export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv> {
+  const { output = z.string(), outputType = "application/json" } = options;
+  return describeRoute({
+    operationId: options.id,
+    summary: options.summary,
+    ...(options.description === undefined ? {} : { description: options.description }),
+    tags: [options.tag],
+    security: options.open ? [] : [{ key: [] }],
+    ...(options.query === undefined ? {} : {
+      parameters: options.query.map(({ name, description, schema }) => ({
+        name,
+        description,
+        in: "query" as const,
+        required: false,
+        schema: jsonSchemaOf(schema),
+      })),
+    }),
+    ...(options.input === undefined ? {} : {
+      requestBody: {
+        required: true,
+        content: { "application/json": { schema: jsonSchemaOf(options.input) } },
+      },
+    }),
+    responses: {
+      200: {
+        description: "Done",
+        content: {
+          [outputType]: { schema: resolver(output) },
+          ...(options.streams ? { "text/event-stream": { schema: { type: "string" } } } : {}),
+        },
+      },
+      default: {
+        description: "An error",
+        content: options.openAi
+          ? { "application/json": { schema: resolver(openAiErrorSchema) } }
+          : { "application/problem+json": { schema: resolver(problemSchema) } },
+      },
+    },
+  });
+}
+
+/** What a client may send: defaults make a field optional. */
+function jsonSchemaOf(schema: z.ZodType): Record<string, never> {
+  const { $schema: _, ...plain } = z.toJSONSchema(schema, { io: "input" });
+  return plain as unknown as Record<string, never>;
+}
+
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  instance: z.string(),
+  code: z.enum(Object.keys(errorStatus)),
+  retryable: z.boolean(),
+  details: z.unknown().optional(),
+}).meta({ id: "Problem", description: "RFC 9457 problem details" });
+
+const openAiErrorSchema = z.object({
+  error: z.object({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+}).meta({ id: "OpenAIError", description: "OpenAI's error object" });

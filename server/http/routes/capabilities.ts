@@ -1,0 +1,42 @@
+// POST /api/capabilities/:name, the hot path: a call answered as JSON, or as events when the client asks.
+
+import type { Context, Hono } from "hono";
+import { toAppError } from "../../../plugins/runtime/contract/error.ts";
+import { json, problem } from "../reply.ts";
+import type { HttpEnv, RequestScope, RouteDeps } from "../services.ts";
+import { event, eventStream } from "../sse.ts";
+
+export interface CapabilityCall {
+  capability: string;
+  input: unknown;
+}
+
+/** No `describeRoute` here: each capability has an operation of its own, with its own schemas. */
+export function capabilityRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
+  hono.post("/api/capabilities/:name", async (context: Context<HttpEnv>) => {
+    const request = context.req.raw;
+    const capability = context.req.param("name") ?? "";
+    const input = await deps.body.json(request);
+    return answerCall(request, context.env, { capability, input, deps });
+  });
+}
+
+export async function answerCall(
+  request: Request,
+  scope: RequestScope,
+  { capability, input, deps }: CapabilityCall & { deps: RouteDeps },
+): Promise<Response> {
+  const principal = scope.principal!;
+  const { bus } = deps.host;
+  if (request.headers.get("accept")?.includes("text/event-stream") !== true) {
+    return json(scope, await bus.call(capability, input, { principal, signal: request.signal }));
+  }
+  return eventStream(request, scope, {
+    open: (signal) => bus.stream(capability, input, { principal, signal }),
+    item: (value) => event(value),
+    end: (result) => event(result, "result"),
+    fail: (error) => event(problem(scope, toAppError(error)), "error"),
+    pingIntervalMs: deps.config.pingIntervalMs,
+    graceMs: deps.config.streamGraceMs,
+  });
+}

@@ -1,0 +1,62 @@
+// What the HTTP layer is given, and what it knows of one request. Built by compose; faked nowhere but in tests.
+
+import type { AppError } from "../../plugins/runtime/contract/error.ts";
+import type { PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
+import type { ModelStore } from "../../models/model.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Logger } from "../log.ts";
+import type { BodyReader } from "./body.ts";
+
+export interface Services {
+  host: PluginHost;
+  auth: Authenticator;
+  models: Pick<ModelStore, "list">;
+  config: HttpConfig;
+  log: Logger;
+  metrics: HttpMetrics;
+  /** Monotonic clock, ms. */
+  now?: () => number;
+}
+
+export interface HttpConfig {
+  version: string;
+  /** The bind address: on other than loopback, addresses are accepted as Host too. */
+  host: string;
+  publicUrl?: string | undefined;
+  allowedHosts: readonly string[];
+  allowedOrigins: readonly string[];
+  /** Default 16 MiB. */
+  maxBodyBytes?: number | undefined;
+  /** Longest time until a whole body has come, ms; default 30 s. */
+  bodyTimeoutMs?: number | undefined;
+  /** Silence after which a stream gets a comment, ms; default 15 s. */
+  pingIntervalMs?: number | undefined;
+  /** How long a stream waits for an early error before it answers 200, ms; default 1 s. */
+  streamGraceMs?: number | undefined;
+}
+
+export interface HttpMetrics {
+  readonly contentType: string;
+  /** `route` is a pattern such as "/api/plugins/:id", never a client's text. */
+  observe(method: string, route: string, status: number, seconds: number): void;
+  render(host: PluginHost): Promise<string>;
+}
+
+/** What routes are built from. */
+export interface RouteDeps extends Services {
+  body: BodyReader;
+  draining(): boolean;
+}
+
+/** One request's facts, as Hono's bindings: `c.env`. */
+export interface RequestScope {
+  readonly requestId: string;
+  /** Without the query and the public URL's prefix. */
+  readonly path: string;
+  /** Undefined on open routes alone. */
+  principal: Principal | undefined;
+  /** What the request failed with, for the access log. */
+  failure: AppError | undefined;
+}
+
+export type HttpEnv = { Bindings: RequestScope };

@@ -1,0 +1,90 @@
+// A server from configuration to exit: key, composition, port, and the way down on a signal.
+// Caller: `bkg serve`. What is wired is compose's affair and comes in as a parameter.
+
+import { AppError } from "../plugins/runtime/contract/error.ts";
+import type { App } from "./app.ts";
+import {
+  createOperatorAuthenticator,
+  openOperatorKey,
+  readOperatorKey,
+} from "./auth/operator_key.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
+import { type Config, isLoopback } from "./config.ts";
+import type { Logger } from "./log.ts";
+import { type HttpServer, serveHttp } from "./serve.ts";
+
+/** Wires a whole server without listening; disposing it ends every cell and closes every store. */
+export type Compose = (parts: ComposeParts) => Promise<Composition>;
+
+export interface ComposeParts {
+  config: Config;
+  auth: Authenticator;
+  log: Logger;
+  /** Tells the person who starts bkg about one long step. */
+  step: (line: string) => void;
+}
+
+export interface Composition extends AsyncDisposable {
+  readonly app: App;
+}
+
+export interface RunOptions {
+  compose: Compose;
+  log: Logger;
+  step: (line: string) => void;
+  /** Called once, when requests are answered. */
+  ready: (facts: ReadyFacts) => void;
+  /** Calls its argument for each request to end (SIGTERM, SIGINT); returns how to stop listening. */
+  onStop: (stop: () => void) => () => void;
+  drainMs?: number;
+}
+
+export interface ReadyFacts {
+  url: string;
+  tokenPath: string;
+}
+
+/** Serves until it is asked to stop; the first time it drains, the second it cuts. */
+export async function runServer(config: Config, options: RunOptions): Promise<void> {
+  const { compose, log, step, ready, onStop } = options;
+  for (const warning of config.warnings) log.warn(warning);
+  await requireKeyBeyondLoopback(config);
+  const key = await openOperatorKey(config.dataDir);
+  if (key.created) step(`Made the operator's key: ${key.path}`);
+  for (const repair of key.repaired) log.warn(repair);
+
+  const auth = createOperatorAuthenticator(key.token);
+  let server: HttpServer | undefined;
+  const stopped = Promise.withResolvers<void>();
+  let stops = 0;
+  const forget = onStop(() => {
+    if (stops++ === 0) step("Stopping: waiting for running requests; once more ends them at once");
+    stopped.resolve();
+    void server?.shutdown();
+  });
+  try {
+    await using composition = await compose({ config, auth, log, step });
+    if (stops > 0) return;
+    server = serveHttp(
+      composition.app,
+      config,
+      options.drainMs === undefined ? {} : { drainMs: options.drainMs },
+    );
+    ready({ url: server.url, tokenPath: key.path });
+    await stopped.promise;
+    await server.finished;
+  } finally {
+    forget();
+    log.flush();
+  }
+}
+
+/** A first start that others could reach would offer them an instance whose key nobody has read yet. */
+async function requireKeyBeyondLoopback(config: Config): Promise<void> {
+  if (isLoopback(config.host) || await readOperatorKey(config.dataDir) !== undefined) return;
+  throw new AppError(
+    "FORBIDDEN",
+    `BKG_HOST is "${config.host}", which other machines can reach, and there is no operator key yet; ` +
+      `start once on 127.0.0.1 to make "${config.dataDir}/admin-token", or put one there`,
+  );
+}

@@ -1,0 +1,99 @@
+// What a server leaves behind: nothing, whichever way it ends.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { projectRoot } from "../../build/bundles.ts";
+import { startServer } from "../server_process.ts";
+
+const plugins = join(projectRoot, "docs/examples");
+
+Deno.test("kill -9 of the server leaves no cell behind", async () => {
+  await using server = await startServer({ env: { BKG_PLUGIN_PATHS: plugins } });
+  await startWordcount(server);
+  const { pid } = await (await server.fetch("/api/plugins/wordcount/telemetry")).json();
+  assert.ok(isAlive(pid));
+  await server.end("SIGKILL");
+  await until(() => !isAlive(pid), "the cell lives on");
+});
+
+Deno.test("SIGTERM lets a running call end, then leaves with 0 and no cell", async () => {
+  await using server = await startServer({ env: { BKG_PLUGIN_PATHS: plugins } });
+  await startWordcount(server);
+  const { pid } = await (await server.fetch("/api/plugins/wordcount/telemetry")).json();
+  const answer = server.fetch("/v1/chat/completions", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      model: "demo-stories-q8_0",
+      max_tokens: 30,
+      messages: [{ role: "user", content: "Tell me a story" }],
+    }),
+  });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const ended = server.end("SIGTERM");
+  assert.equal((await answer).status, 200);
+  assert.equal(await ended, 0);
+  assert.ok(!isAlive(pid));
+});
+
+Deno.test("a second server on the same port says so and ends with an exit code of its own", async () => {
+  await using server = await startServer();
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "server/cli/main.ts", "serve"],
+    cwd: projectRoot,
+    env: { BKG_DATA_DIR: server.dataDir, BKG_PORT: new URL(server.url).port },
+  }).output();
+  assert.equal(code, 4);
+  assert.match(new TextDecoder().decode(stderr), /is in use/);
+});
+
+Deno.test("200 starts and stops of a plugin grow neither memory, threads nor descriptors", async () => {
+  await using server = await startServer({ env: { BKG_PLUGIN_PATHS: plugins } });
+  const cycle = async () => {
+    await startWordcount(server);
+    const stopped = await server.fetch("/api/plugins/wordcount/stop", { method: "POST" });
+    assert.equal(stopped.status, 200, await stopped.text());
+  };
+  for (let i = 0; i < 50; i++) await cycle();
+  const before = measure(server.pid);
+  for (let i = 0; i < 150; i++) await cycle();
+  const after = measure(server.pid);
+  assert.ok(after.descriptors <= before.descriptors + 2, JSON.stringify({ before, after }));
+  assert.ok(after.threads <= before.threads + 2, JSON.stringify({ before, after }));
+  assert.ok(after.rssMib <= before.rssMib * 1.25 + 10, JSON.stringify({ before, after }));
+});
+
+type Server = Awaited<ReturnType<typeof startServer>>;
+
+async function startWordcount(server: Server): Promise<void> {
+  const started = await server.fetch("/api/plugins/wordcount/start", { method: "POST" });
+  assert.equal(started.status, 200, await started.clone().text());
+  const plugin = await started.json();
+  assert.equal(plugin.status, "running");
+}
+
+function measure(pid: number) {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1]);
+  return {
+    descriptors: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
+    threads: field("Threads"),
+    rssMib: Math.round(field("VmRSS") / 1024),
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    return false;
+  }
+}
+
+async function until(condition: () => boolean, problem: string): Promise<void> {
+  const giveUpAt = Date.now() + 10_000;
+  while (!condition()) {
+    assert.ok(Date.now() < giveUpAt, problem);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
