@@ -44,11 +44,12 @@ export class CellProcess implements Cell {
     this.#deps = deps;
     this.pid = deps.child.pid;
     this.enforcement = deps.memory.enforcement;
+    const polled = deps.memory.enforcement.memory.includes("poll");
     deps.cleanups.defer(
       deps.watch.add({
         pid: this.pid,
         folder: deps.folder,
-        limitBytes: deps.memory.limitBytes,
+        limitBytes: polled ? deps.memory.limitBytes : Infinity,
         kill: (reason, message) => this.kill(reason, message),
       }),
     );

@@ -18,7 +18,15 @@ export interface MemoryLimit {
 /** Address space that each V8 isolate reserves as data, KiB (measured: 0.53 GB). */
 const isolateDataKb = 0.6 * 1024 * 1024;
 
-export function limitMemory({ limits, engines }: CellSpec): MemoryLimit {
+/** All of them; tests take one alone to measure it. */
+export const memoryHolds: readonly MemoryHold[] = ["cgroup", "poll", "rlimit"];
+
+export type MemoryHold = Enforcement["memory"][number];
+
+export function limitMemory(
+  { limits, engines }: CellSpec,
+  wanted: readonly MemoryHold[] = memoryHolds,
+): MemoryLimit {
   const limitBytes = limits.memoryMb * 1024 * 1024;
   if (Deno.build.os !== "linux") {
     return {
@@ -30,14 +38,15 @@ export function limitMemory({ limits, engines }: CellSpec): MemoryLimit {
       release: () => {},
     };
   }
-  const cgroup = createMemoryCgroup(limitBytes);
+  const cgroup = wanted.includes("cgroup") ? createMemoryCgroup(limitBytes) : undefined;
+  const dataLimitKb = Math.ceil(limits.memoryMb * 1024 + isolates(engines.length) * isolateDataKb);
   return {
     enforcement: {
-      memory: cgroup === undefined ? ["poll", "rlimit"] : ["cgroup", "poll", "rlimit"],
+      memory: wanted.filter((hold) => hold !== "cgroup" || cgroup !== undefined),
       cpu: "reported",
     },
     limitBytes,
-    dataLimitKb: Math.ceil(limits.memoryMb * 1024 + isolates(engines.length) * isolateDataKb),
+    dataLimitKb: wanted.includes("rlimit") ? dataLimitKb : undefined,
     confine: (pid) => cgroup?.add(pid),
     exceeded: () => cgroup?.exceeded() ?? false,
     release: () => cgroup?.remove(),

@@ -6,7 +6,7 @@ import type { Cell, CellSpec, SpawnCell } from "../../plugins/runtime/host/cell.
 import { CellProcess } from "./cell_process.ts";
 import { cellCommand } from "./command.ts";
 import { listenForCell } from "./listen.ts";
-import { limitMemory } from "./memory_limit.ts";
+import { limitMemory, type MemoryHold } from "./memory_limit.ts";
 import type { StartOrder } from "./start_order.ts";
 import type { CellWatch } from "./watch.ts";
 
@@ -20,6 +20,8 @@ export interface SpawnDeps {
   environment?: Readonly<Record<string, string>>;
   /** Tests run hostile plugins without it too. Default true. */
   prelude?: boolean;
+  /** Tests take one way to hold memory alone, to measure it. Default all that this system has. */
+  memoryHolds?: readonly MemoryHold[];
 }
 
 /** Milliseconds that a new process may take to say hello. */
@@ -39,7 +41,7 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
     const token = crypto.randomUUID();
     const door = listenForCell(folder, token);
     cleanups.defer(() => door.close());
-    const memory = limitMemory(spec);
+    const memory = limitMemory(spec, deps.memoryHolds);
     cleanups.defer(() => memory.release());
     const reads = spec.readsModels || spec.engines.length > 0;
     const order: StartOrder = {
