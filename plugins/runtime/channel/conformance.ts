@@ -59,6 +59,12 @@ export function createFarHandlers(callBack: (method: string, input: unknown) => 
       }
       return "counted";
     },
+    "test.slowItems": async function* () {
+      for (let i = 0; i < 8; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        yield i;
+      }
+    },
     "test.items": async function* () {
       yield 1;
       yield 2;
@@ -142,6 +148,11 @@ export function testChannel(
   test("a stream asked for as one result is the list of its items", async (channel) => {
     assert.deepEqual(await call(channel, "test.items"), [1, 2]);
     assert.equal(await call(channel, "test.count", { to: 3 }), "counted");
+  });
+
+  test("items that are only collected are signs of life", async (channel) => {
+    const items = await call(channel, "test.slowItems", null, { silenceMs: 1700 });
+    assert.equal((items as unknown[]).length, 8);
   });
 
   test("a producer never runs ahead of its credit", async (channel) => {

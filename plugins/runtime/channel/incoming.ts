@@ -78,8 +78,12 @@ export class IncomingCalls {
         if (done) {
           return this.#end(call, call.streaming ? value : value ?? collected);
         }
-        if (call.streaming) this.#deps.send(call.chunk(value));
-        else if (collected.push(value) > maxCollected) {
+        if (call.streaming) {
+          this.#deps.send(call.chunk(value));
+          continue;
+        }
+        call.showLife();
+        if (collected.push(value) > maxCollected) {
           await iterator.return?.();
           throw new AppError(
             "PAYLOAD_TOO_LARGE",
@@ -127,6 +131,7 @@ class RunningCall implements IncomingCall {
   #cancelled: string | undefined;
   #controller: AbortController | undefined;
   #wake: (() => void) | undefined;
+  #shownAtMs = performance.now();
 
   constructor(message: CallMessage, deps: IncomingDeps) {
     this.id = message.id;
@@ -146,6 +151,14 @@ class RunningCall implements IncomingCall {
 
   alive(): void {
     this.#deps.send({ kind: "alive", id: this.id });
+  }
+
+  /** An item that is only collected is a sign of life all the same; at most one a second is sent. */
+  showLife(): void {
+    const now = performance.now();
+    if (now - this.#shownAtMs < 1000) return;
+    this.#shownAtMs = now;
+    this.alive();
   }
 
   chunk(value: unknown): Message {

@@ -1,5 +1,6 @@
 // Who did what with one plugin: a bounded ring in memory, and a sink that keeps it.
 // Equal entries in a row within one second are one entry with a count, so that a busy plugin stays cheap.
+// A plugin that makes up ever new service calls is cut to some entries a second: the sink is a disk.
 
 import type { AuditEntry } from "./host.ts";
 
@@ -28,15 +29,27 @@ export function createAuditTrail({ now, sink, capacity = 500 }: AuditTrailDeps):
   const ring: AuditEntry[] = [];
   let added = 0;
   let open: AuditEntry | undefined;
+  let windowStartMs = -Infinity;
+  let windowServices = 0;
 
   function close(): void {
     if (open !== undefined) sink?.({ ...open });
     open = undefined;
   }
 
+  function isFlood(object: string, atMs: number): boolean {
+    if (open?.object === object) return false;
+    if (atMs - windowStartMs >= 1000 || atMs < windowStartMs) {
+      windowStartMs = atMs;
+      windowServices = 0;
+    }
+    return ++windowServices > maxServicesPerSecond;
+  }
+
   return {
-    add(principal, action, object, outcome) {
+    add(principal, action, name, outcome) {
       const atMs = now();
+      const object = action === "service" && isFlood(name, atMs) ? "(many)" : name;
       if (
         open !== undefined && atMs - open.atMs < mergeMs && open.object === object &&
         open.outcome === outcome && open.principal === principal && open.action === action
@@ -61,3 +74,4 @@ export function createAuditTrail({ now, sink, capacity = 500 }: AuditTrailDeps):
 }
 
 const mergeMs = 1000;
+const maxServicesPerSecond = 100;

@@ -23,7 +23,7 @@ export interface BusTarget {
 export interface BusDeps {
   registry: Registry;
   target(pluginId: string): BusTarget;
-  /** Ms, monotonic enough for deadlines. */
+  /** Monotonic, ms. */
   now: () => number;
 }
 
@@ -216,8 +216,24 @@ function asPluginError(
   const lost = error.code === "CELL_LOST" || error.code === "PROTOCOL_VIOLATION";
   const forged = hostCodes.has(error.code) || (lost && !cell.draining) ||
     (error.code === "CANCELLED" && !signal?.aborted);
-  return forged ? new AppError("PLUGIN_ERROR", error.message, { cause: error }) : error;
+  if (!forged && fitsDetails(error.details)) return error;
+  return new AppError(forged ? "PLUGIN_ERROR" : error.code, error.message, {
+    retryable: error.retryable,
+    cause: error,
+  });
 }
+
+/** Details are plugin-authored, and a client gets them: they must be JSON, and small. */
+function fitsDetails(details: unknown): boolean {
+  if (details === undefined) return true;
+  try {
+    return JSON.stringify(details).length <= maxDetailChars;
+  } catch {
+    return false;
+  }
+}
+
+const maxDetailChars = 16 * 1024;
 
 function outcomeOf(code: ErrorCode): AuditEntry["outcome"] {
   if (code === "CANCELLED") return "cancelled";

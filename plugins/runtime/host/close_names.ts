@@ -5,6 +5,9 @@ export function closeNames(name: string, known: readonly string[]): string[] {
   if (name.length > maxChars) return [];
   const limit = Math.max(2, Math.floor(name.length / 3));
   return known
+    .filter((candidate) =>
+      Math.abs(candidate.length - name.length) <= limit || candidate.endsWith(`.${name}`)
+    )
     .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
     .filter((entry) => entry.distance <= limit || entry.candidate.endsWith(`.${name}`))
     .sort((one, other) => one.distance - other.distance)

@@ -1,4 +1,6 @@
 // One plugin as its host keeps it: what is known of it, what the operator wants of it, and what it did.
+// A plugin that was granted less than it asks starts all the same: the broker denies call by call, and
+// `missingGrants` says what is missing. So a plugin may live without what it merely could use.
 
 import { AppError } from "../contract/error.ts";
 import {
@@ -40,6 +42,7 @@ export interface HostedPluginDeps {
   onLine(line: LogLine): void;
   onAudit(entry: AuditEntry): void;
   now: () => number;
+  monotonicNow: () => number;
   random: () => number;
   timers: Timers;
   drainMs?: number;

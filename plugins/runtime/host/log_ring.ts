@@ -30,6 +30,7 @@ export function createLogRing(
   let nextSeq = 0;
   let windowStartMs = -Infinity;
   let windowLines = 0;
+  let windowHostLines = 0;
   let dropped = 0;
 
   function write(
@@ -40,7 +41,11 @@ export function createLogRing(
   ): void {
     const atMs = now();
     roll(atMs);
-    if (source !== "host" && ++windowLines > maxLinesPerSecond) {
+    // The host's own lines have a budget apart: a plugin can cause them, and must not drown them.
+    const isFlood = source === "host"
+      ? ++windowHostLines > maxHostLinesPerSecond
+      : ++windowLines > maxLinesPerSecond;
+    if (isFlood) {
       dropped++;
       return;
     }
@@ -53,6 +58,7 @@ export function createLogRing(
     if (atMs - windowStartMs < 1000 && atMs >= windowStartMs) return;
     windowStartMs = atMs;
     windowLines = 0;
+    windowHostLines = 0;
     if (dropped === 0) return;
     const message = `Dropped ${dropped} lines: a plugin may write ${maxLinesPerSecond} a second`;
     dropped = 0;
@@ -82,6 +88,7 @@ export function createLogRing(
   };
 }
 
+const maxHostLinesPerSecond = 100;
 const maxMessageBytes = 8192;
 const maxFieldBytes = 4096;
 const levels: ReadonlySet<LogLevel> = new Set<LogLevel>(["debug", "info", "warn", "error"]);

@@ -34,6 +34,8 @@ export interface PluginHostDeps {
   onListenerError?: (error: unknown) => void;
   /** Ms since the epoch. */
   now?: () => number;
+  /** Ms that no change of the system's clock moves. */
+  monotonicNow?: () => number;
   random?: () => number;
   timers?: Timers;
   /** Longest wait for running calls at a stop, ms; default 10,000. */
@@ -42,10 +44,11 @@ export interface PluginHostDeps {
 
 export function createPluginHost(deps: PluginHostDeps): PluginHost {
   const now = deps.now ?? Date.now;
+  const monotonicNow = deps.monotonicNow ?? (() => performance.now());
   const timers = deps.timers ?? systemTimers;
   const threads = createThreadBudget(deps.threads);
   const events = createEmitter<HostEvent>(deps.onListenerError);
-  const registry = createRegistry(deps.plugins, { now });
+  const registry = createRegistry(deps.plugins, { now: monotonicNow });
   const hosted = new Map<string, HostedPlugin>();
   for (const known of registry.plugins.values()) {
     const { id: pluginId } = known;
@@ -56,6 +59,7 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
       models: deps.models,
       threads,
       now,
+      monotonicNow,
       random: deps.random ?? Math.random,
       timers,
       ...(deps.drainMs === undefined ? undefined : { drainMs: deps.drainMs }),
@@ -68,7 +72,7 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
     });
     hosted.set(pluginId, plugin);
   }
-  const bus = createBus({ registry, now, target: find });
+  const bus = createBus({ registry, now: monotonicNow, target: find });
   const cancelFlush = timers.every(flushEveryMs, () => flush(false));
 
   return {

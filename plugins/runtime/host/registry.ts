@@ -53,7 +53,7 @@ export interface Registry {
 /** Reads all manifests. Our own come first: no stranger takes a capability or an id from them. */
 export function createRegistry(
   installed: readonly InstalledPlugin[],
-  { now }: { now: () => number },
+  { now }: { /** Monotonic, ms. */ now: () => number },
 ): Registry {
   const plugins = new Map<string, KnownPlugin>();
   const routes = new Map<string, CapabilityRoute>();

@@ -3,6 +3,7 @@
 
 import type { Channel } from "../channel/channel.ts";
 import { createChannel } from "../channel/peer_channel.ts";
+import type { Port } from "../channel/port.ts";
 import { AppError, toAppError } from "../contract/error.ts";
 import type { Limits, Manifest } from "../contract/manifest.ts";
 import { contractVersion } from "../contract/message.ts";
@@ -23,6 +24,8 @@ export interface StartCellDeps {
   metrics: MetricStore;
   /** Ms since the epoch. */
   now: () => number;
+  /** Ms that no change of the system's clock moves: silence and idleness are told by it. */
+  monotonicNow: () => number;
   timers: Timers;
 }
 
@@ -67,8 +70,11 @@ export class RunningCell {
   readonly release: () => void;
   /** Called after each release; the supervisor gives the slot to the next. */
   onRelease: () => void = () => {};
+  /** Calls that hold a slot: cancelled ones too, until the guest lets go. */
   active = 0;
+  /** No slot is lent any more. */
   draining = false;
+  /** On the monotonic clock. */
   lastUsedMs: number;
   readonly broker: Broker;
   readonly #deps: StartCellDeps;
@@ -79,23 +85,29 @@ export class RunningCell {
   #checkingHealth = false;
 
   constructor(cell: Cell, deps: StartCellDeps) {
-    const { log, metrics, now } = deps;
+    const { log, metrics, monotonicNow } = deps;
     this.cell = cell;
     this.#deps = deps;
-    this.startedAtMs =
-      this.lastUsedMs =
-      this.#lastPingMs =
-      this.#lastHealthMs =
-        now();
+    this.startedAtMs = deps.now();
+    this.lastUsedMs = this.#lastPingMs = this.#lastHealthMs = monotonicNow();
     this.broker = deps.openBroker(cell);
     this.release = () => {
       this.active--;
-      this.lastUsedMs = now();
+      this.lastUsedMs = monotonicNow();
       if (this.active === 0) this.#drained?.();
       this.onRelease();
     };
-    this.channel = createChannel(cell.port, {
-      now,
+    const port: Port = {
+      send: (message, transfer) => cell.port.send(message, transfer),
+      open: (receiver) => cell.port.open(receiver),
+      // A channel closes its port before it fails its calls: no slot of a lost cell is given on.
+      close: () => {
+        this.draining = true;
+        cell.port.close();
+      },
+    };
+    this.channel = createChannel(port, {
+      now: monotonicNow,
       handler: {
         call: (method, input) => this.broker.call(method, input),
         notify: (topic, value) => {
@@ -150,15 +162,15 @@ export class RunningCell {
 
   /** Called about every second: pings the cell while calls are pending, and asks for its health. */
   watch(): void {
-    const { manifest, now, timers, log } = this.#deps;
-    const atMs = now();
+    const { manifest, monotonicNow, timers, log } = this.#deps;
+    const atMs = monotonicNow();
     if (this.channel.pending === 0) this.#lastPingMs = atMs;
     else if (!this.#pinging && atMs - this.#lastPingMs >= pingEveryMs) {
       this.#pinging = true;
       this.#lastPingMs = atMs;
       this.cell.ping(pingTimeoutMs).then(
         () => this.#pinging = false,
-        () => this.end("unresponsive", `The cell did not answer within ${pingTimeoutMs} ms`),
+        () => this.#onPingFailed(),
       );
     }
     const { healthcheck } = manifest;
@@ -179,7 +191,7 @@ export class RunningCell {
   /** Waits for running calls up to `drainMs`, lets the plugin tear down, ends the cell. */
   async stop(reason: CellExitReason, message: string, drainMs: number): Promise<void> {
     this.draining = true;
-    if (this.active > 0) {
+    if (this.active > 0 && drainMs > 0) {
       await this.#race(drainMs, new Promise<void>((resolve) => this.#drained = resolve));
     }
     await this.#race(teardownMs, this.channel.call("teardown", {}).catch(() => {}));
@@ -199,6 +211,12 @@ export class RunningCell {
     if (error.code === "PROTOCOL_VIOLATION") return this.end("protocol", error.message);
     // The pipe of a cell that died closes first; its exit then knows better why.
     if (await this.#exitWithin(exitGraceMs) === undefined) this.end("crashed", error.message);
+  }
+
+  async #onPingFailed(): Promise<void> {
+    // A cell that died answers no ping either, and knows better why.
+    if (await this.#exitWithin(exitGraceMs) !== undefined) return;
+    this.end("unresponsive", `The cell did not answer within ${pingTimeoutMs} ms`);
   }
 
   #exitWithin(limitMs: number): Promise<CellExit | undefined> {

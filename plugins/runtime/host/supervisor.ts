@@ -29,6 +29,7 @@ export interface SupervisorDeps {
   metrics: MetricStore;
   /** Ms since the epoch. */
   now: () => number;
+  monotonicNow: () => number;
   random: () => number;
   timers: Timers;
   onStatus(): void;
@@ -233,7 +234,7 @@ export class Supervisor implements AsyncDisposable {
     running.watch();
     const { idleTimeoutMs } = this.#limits;
     if (idleTimeoutMs === 0 || running.active > 0 || this.#queue.size > 0) return;
-    if (running.draining || this.#deps.now() - running.lastUsedMs < idleTimeoutMs) return;
+    if (running.draining || this.#deps.monotonicNow() - running.lastUsedMs < idleTimeoutMs) return;
     this.stop("idle");
   }
 

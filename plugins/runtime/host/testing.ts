@@ -1,7 +1,6 @@
 // For the host's tests: cells in memory (a linked pair with a guest of handlers), and time moved by hand.
 
-import type { ChannelHandler, IncomingCall } from "../channel/channel.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { Channel, ChannelHandler, IncomingCall } from "../channel/channel.ts";
 import { createLinkedPair } from "../channel/linked_pair.ts";
 import { createChannel } from "../channel/peer_channel.ts";
 import type { Port } from "../channel/port.ts";
@@ -197,8 +196,10 @@ export function createTestHost(
       save: (pluginId, state) => void saved.set(pluginId, state),
     },
     now: time.now,
+    monotonicNow: time.now,
     random: () => 1,
     timers: time,
+    drainMs: 0,
     ...extra,
   });
   return { host, bus: host.bus, time, saved, ...spawner };

@@ -1,0 +1,35 @@
+// `deno task bench [calls|starts|memory|tokens ...]`: measures, prints, and, when all was measured,
+// writes docs/benchmarks.md.
+
+import { join } from "node:path";
+import { projectRoot } from "../server/build/bundles.ts";
+import { measureCallRate } from "./call_rate.ts";
+import { measureMemory } from "./memory.ts";
+import { describeMachine, renderReport, type Section } from "./report.ts";
+import { measureStarts } from "./starts.ts";
+import { measureTokens } from "./tokens.ts";
+
+const measures: Record<string, () => Promise<Section>> = {
+  calls: measureCallRate,
+  starts: measureStarts,
+  memory: measureMemory,
+  tokens: measureTokens,
+};
+
+const unknown = Deno.args.filter((name) => !Object.hasOwn(measures, name));
+if (unknown.length > 0) {
+  console.error(`no benchmark "${unknown.join('", "')}": ${Object.keys(measures).join(", ")}`);
+  Deno.exit(2);
+}
+const machine = describeMachine();
+const sections: Section[] = [];
+for (const [name, measure] of Object.entries(measures)) {
+  if (Deno.args.length > 0 && !Deno.args.includes(name)) continue;
+  console.error(`measuring ${name} ...`);
+  sections.push(await measure());
+}
+const report = renderReport(sections, machine);
+console.log(report);
+if (Deno.args.length === 0) {
+  await Deno.writeTextFile(join(projectRoot, "docs/benchmarks.md"), report);
+}
