@@ -26,6 +26,8 @@ export interface App {
   fetch(request: Request): Promise<Response>;
   /** From now on /readyz answers 503. */
   drain(): void;
+  /** Ends every stream with an error. */
+  cut(): void;
   /** Requests without an answer yet; a stream counts until its headers are sent. */
   readonly active: number;
   close(): void;
@@ -38,9 +40,10 @@ export function createApp(services: Services): App {
     timeoutMs: config.bodyTimeoutMs,
     now,
   });
+  const streams = new Set<() => void>();
   let draining = false;
   let active = 0;
-  const hono = createRoutes({ ...services, body, draining: () => draining });
+  const hono = createRoutes({ ...services, body, streams, draining: () => draining });
   const nameRoute = createRouteNames(hono);
   const checkHost = createHostCheck(config);
   const checkOrigin = createOriginCheck(config);
@@ -111,6 +114,9 @@ export function createApp(services: Services): App {
     },
     drain() {
       draining = true;
+    },
+    cut() {
+      for (const end of [...streams]) end();
     },
     get active() {
       return active;

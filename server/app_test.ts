@@ -171,7 +171,10 @@ Deno.test("a slow or truncated body over a socket is ended and frees everything"
   ) {
     const socket = await Deno.connect({ port: server.port });
     await socket.write(new TextEncoder().encode(head + rest));
-    const answer = await new Response(socket.readable).text();
+    // Deno keeps the connection until the client lets go, so this reads one answer and leaves.
+    const bytes = new Uint8Array(4096);
+    const answer = new TextDecoder().decode(bytes.subarray(0, (await socket.read(bytes))!));
+    socket.close();
     assert.match(answer, /^HTTP\/1\.1 408 /);
     assert.match(answer, /The body did not arrive within 200 ms/);
   }
@@ -478,10 +481,11 @@ function setUp(config: Partial<HttpConfig> = {}): {
         await hang(signal);
         return undefined;
       case "test.flood":
-        while (true) {
+        while (!signal?.aborted) {
           counts.flood++;
           yield "x".repeat(65_536);
         }
+        return undefined;
       default:
         throw new AppError("NOT_FOUND", `No capability "${name}"`);
     }

@@ -81,7 +81,7 @@ interface Line {
 const maxHeldChars = 64 * 1024;
 const maxDepth = 6;
 const credential =
-  /\bbkg_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|\bBearer\s+[^\s"']+|\bhf_[A-Za-z0-9]{16,}|(?<=:\/\/[^\s/@:]*:)[^\s/@]+(?=@)/gi;
+  /bkg_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|\bBearer\s+[^\s"']+|\bhf_[A-Za-z0-9]{16,}|(?<=:\/\/[^\s/@:]*:)[^\s/@]+(?=@)/gi;
 const secretName =
   /^(?:.*(?:password|passphrase|secret|authorization|cookie|api[-_]?key|private[-_]?key).*|(?:.*[-_])?token|.*[a-z]Token)$/i;
 

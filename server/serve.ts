@@ -7,7 +7,7 @@ export interface HttpServer {
   /** Where this machine reaches it, such as "http://127.0.0.1:43119". */
   readonly url: string;
   readonly port: number;
-  /** Settles when the last connection is closed. */
+  /** Settles when the server has ended. */
   readonly finished: Promise<void>;
   /**
    * Stops accepting, lets requests and streams end for up to `drainMs`, then cuts them. A second call cuts at once.
@@ -16,8 +16,6 @@ export interface HttpServer {
 }
 
 export interface ServeOptions {
-  /** Cuts everything at once. */
-  signal?: AbortSignal;
   /** Default 10 s. */
   drainMs?: number;
 }
@@ -26,41 +24,50 @@ export interface ServeOptions {
 export function serveHttp(
   app: App,
   { host, port }: { host: string; port: number },
-  { signal, drainMs = 10_000 }: ServeOptions = {},
+  { drainMs = 10_000 }: ServeOptions = {},
 ): HttpServer {
-  const cut = new AbortController();
-  signal?.addEventListener("abort", () => cut.abort(), { once: true });
   const hostname = host.replace(/^\[|\]$/g, "");
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
-      { hostname, port, signal: cut.signal, onListen: () => {} },
+      { hostname, port, onListen: () => {} },
       (request) => app.fetch(request),
     );
   } catch (cause) {
     throw bindError(cause, `${host}:${port}`);
   }
+  const cut = Promise.withResolvers<void>();
   let draining: Promise<void> | undefined;
   const drain = async () => {
     app.drain();
-    const limit = setTimeout(() => cut.abort(), drainMs);
-    try {
-      await server.shutdown();
-    } finally {
-      clearTimeout(limit);
-      app.close();
-    }
+    const closed = server.shutdown();
+    const limit = setTimeout(cut.resolve, drainMs);
+    let lastWait: ReturnType<typeof setTimeout> | undefined;
+    // Deno's own abort throws once a graceful shutdown has begun, so the app ends its streams itself. What is
+    // still being computed then is left to the host, which ends its cells, and to the end of the process.
+    const forced = cut.promise.then(() => {
+      app.cut();
+      return new Promise<void>((resolve) => lastWait = setTimeout(resolve, afterCutMs));
+    });
+    await Promise.race([closed, forced]);
+    clearTimeout(limit);
+    clearTimeout(lastWait);
+    app.close();
   };
   return {
     url: urlOf(hostname, server.addr.port),
     port: server.addr.port,
-    finished: server.finished,
+    get finished() {
+      return draining ?? server.finished;
+    },
     shutdown() {
-      if (draining !== undefined) cut.abort();
+      if (draining !== undefined) cut.resolve();
       return draining ??= drain();
     },
   };
 }
+
+const afterCutMs = 500;
 
 function bindError(cause: unknown, address: string): unknown {
   if (cause instanceof Deno.errors.AddrInUse) {

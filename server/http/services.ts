@@ -45,6 +45,8 @@ export interface HttpMetrics {
 /** What routes are built from. */
 export interface RouteDeps extends Services {
   body: BodyReader;
+  /** Ends each stream that is open now. */
+  streams: Set<() => void>;
   draining(): boolean;
 }
 

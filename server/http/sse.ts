@@ -12,6 +12,8 @@ export interface EventStreamOptions {
   item(value: unknown): string;
   end(result: unknown): string;
   fail(error: AppError): string;
+  /** Where the stream leaves how to cut it. */
+  streams: Set<() => void>;
   /** Silence after which a comment is sent, ms. */
   pingIntervalMs?: number | undefined;
   /** An error within this time is thrown, and so answered with its status, ms. */
@@ -46,12 +48,22 @@ export async function eventStream(
   let waiting = false;
   let quiet = true;
   let ping: ReturnType<typeof setInterval> | undefined;
+  let cut = () => {};
   const finish = () => {
+    options.streams.delete(cut);
     clearInterval(ping);
     request.signal.removeEventListener("abort", leave);
   };
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
+      cut = () => {
+        left = true;
+        finish();
+        leave();
+        controller.error(new AppError("UNAVAILABLE", "The server is shutting down"));
+        void items.return(undefined).catch(noop);
+      };
+      options.streams.add(cut);
       ping = setInterval(() => {
         if (quiet && waiting && (controller.desiredSize ?? -1) >= 0) {
           controller.enqueue(pingComment);

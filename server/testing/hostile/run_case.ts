@@ -25,17 +25,13 @@ const defaultTimeoutMs = 1000;
 
 export async function runCase(
   hostile: HostileCase,
-  { spawnCell, prelude, records }: {
-    spawnCell: SpawnCell;
-    prelude: boolean;
-    records: CellRecord[];
-  },
+  { spawnCell, prelude }: { spawnCell: SpawnCell; prelude: boolean },
 ): Promise<Outcome> {
   const { expect } = hostile;
   const limitMs = (hostile.limits?.timeoutMs ?? defaultTimeoutMs) + graceMs;
   const own: CellRecord[] = [];
   const host = createPluginHost({
-    ...hostDeps(recordCells(recordCells(spawnCell, own), records)),
+    ...hostDeps(recordCells(spawnCell, own)),
     plugins: [
       installed({
         id: "evil",
@@ -65,7 +61,9 @@ export async function runCase(
     const tookMs = performance.now() - startedMs;
     const complain = (what: string, found: unknown, wanted: unknown) =>
       problems.push(`${what} is ${show(found)}, must be ${show(wanted)}`);
-    if (code !== expect.code) complain("the code", `${code}: ${message ?? show(value)}`, expect.code);
+    if (code !== expect.code) {
+      complain("the code", `${code}: ${message ?? show(value)}`, expect.code);
+    }
     if (stop !== expect.stop) complain("the stop reason", stop, expect.stop);
     if (expect.message !== undefined && !expect.message.test(message ?? "")) {
       complain("the message", message, String(expect.message));
@@ -75,7 +73,9 @@ export async function runCase(
     }
     if (tookMs > limitMs) complain("the time", Math.round(tookMs), `at most ${limitMs}`);
     const log = host.logs("evil", 1000).map((line) => line.message).join("\n");
-    if (expect.log !== undefined && !expect.log.test(log)) complain("the log", log, String(expect.log));
+    if (expect.log !== undefined && !expect.log.test(log)) {
+      complain("the log", log, String(expect.log));
+    }
     if (expect.noLog?.test(log)) complain("the log", log, `without ${expect.noLog}`);
     const { active, queued } = await host.telemetry("evil");
     if (active + queued > 0) complain("what is pending", active + queued, 0);
@@ -122,7 +122,7 @@ async function livesOn(host: PluginHost): Promise<string> {
 
 async function reasonWithin(exit: Promise<CellExit> | undefined, limitMs: number): Promise<string> {
   if (exit === undefined) return "no cell";
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve("still running"), limitMs + 50);
   });
@@ -132,5 +132,7 @@ async function reasonWithin(exit: Promise<CellExit> | undefined, limitMs: number
 }
 
 function show(value: unknown): string {
-  return typeof value === "string" ? value.slice(0, 300) : String(JSON.stringify(value)).slice(0, 300);
+  return typeof value === "string"
+    ? value.slice(0, 300)
+    : String(JSON.stringify(value)).slice(0, 300);
 }

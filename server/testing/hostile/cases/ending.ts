@@ -3,6 +3,8 @@
 import { type HostileCase, nestedPlugin, plugin, streamPlugin } from "../hostile_case.ts";
 
 const limits = { timeoutMs: 400 };
+/** A nested Worker may need half a second to start. */
+const nestedLimits = { timeoutMs: 1500 };
 const crashes = { code: "CELL_LOST", stop: "crashed" } as const;
 const hangs = { code: "TIMEOUT", stop: "silence" } as const;
 const fails = (message: RegExp) => ({ code: "PLUGIN_ERROR", stop: "none", message }) as const;
@@ -11,16 +13,16 @@ export const ending: HostileCase[] = [
   {
     name: "SIGKILL of itself, Deno from a nested Worker",
     code: nestedPlugin(`Deno.kill(Deno.pid, "SIGKILL");`),
-    limits,
+    limits: nestedLimits,
     expect: crashes,
   },
   {
     name: "SIGKILL of itself, process from node:process",
-    code: plugin(`
-      const { default: own } = await import("node:" + "process");
+    code: nestedPlugin(`
+      const { default: own } = await node("process");
       own.kill(own.pid, "SIGKILL");
       await new Promise(() => {});`),
-    limits,
+    limits: nestedLimits,
     expect: crashes,
   },
   {
@@ -36,8 +38,8 @@ export const ending: HostileCase[] = [
     expect: hangs,
   },
   {
-    name: "process.exit",
-    code: plugin(`(await import("node:" + "process")).default.exit(0);`),
+    name: "process.exit in a nested Worker",
+    code: nestedPlugin(`(await node("process")).default.exit(0);`),
     limits,
     expect: hangs,
   },
@@ -88,10 +90,10 @@ export const ending: HostileCase[] = [
     name: "SIGKILL mid-stream",
     code: streamPlugin(`
       yield 1;
-      const { default: own } = await import("node:" + "process");
-      own.kill(own.pid, "SIGKILL");
-      yield 2;`),
-    limits,
+      const text = 'Deno.kill(Deno.pid, "SIGKILL")';
+      new Worker("data:text/javascript," + text, { type: "module" });
+      await new Promise(() => {});`),
+    limits: nestedLimits,
     call: "stream",
     expect: crashes,
   },

@@ -1,6 +1,12 @@
 // Plugins that speak to the host themselves: frames posted past the guest, or written to the pipe's descriptor.
 
-import { frameText, type HostileCase, nestedPlugin, plugin, streamPlugin } from "../hostile_case.ts";
+import {
+  frameText,
+  type HostileCase,
+  nestedPlugin,
+  plugin,
+  streamPlugin,
+} from "../hostile_case.ts";
 
 const limits = { timeoutMs: 1000 };
 const violates = { code: "PROTOCOL_VIOLATION", stop: "protocol" } as const;
@@ -147,7 +153,7 @@ export const protocol: HostileCase[] = [
         try { new Socket({ fd, readable: true }).on("error", () => {}).on("data", () => {}); } catch {}
       }
       ${forever}`),
-    limits: { timeoutMs: 400 },
+    limits: { timeoutMs: 1500 },
     expect: { code: "TIMEOUT", stop: "silence" },
   },
   {
@@ -158,7 +164,7 @@ export const protocol: HostileCase[] = [
         try { new Socket({ fd, readable: true }).on("error", () => {}).end().destroy(); } catch {}
       }
       ${forever}`),
-    limits: { timeoutMs: 400 },
+    limits: { timeoutMs: 1500 },
     expect: { code: "CELL_LOST", stop: "crashed" },
   },
 ];

@@ -18,7 +18,7 @@ export const prototypes: HostileCase[] = [
       Array.prototype[Symbol.iterator] = function* () { for (;;) yield ["evil", {}]; };
       return 1;`),
     limits,
-    expect: { code: "ok", stop: "none", value: 1 },
+    expect: hangs,
   },
   {
     name: "poisoned JSON.stringify, no JSON",
@@ -30,17 +30,17 @@ export const prototypes: HostileCase[] = [
     name: "poisoned JSON.stringify, nothing",
     code: plugin(`JSON.stringify = () => undefined; return 1;`),
     limits,
-    expect: hangs,
+    expect: { code: "CELL_LOST", stop: "crashed" },
   },
   {
     name: "poisoned setters of Object.prototype",
     code: plugin(`
       for (const name of ["kind", "id", "value", "code", "retryable", "message"]) {
-        Object.defineProperty(Object.prototype, name, {
-          set(value) { Object.defineProperty(this, name, { value: "evil", enumerable: true }); },
+        Object.defineProperty(Object.prototype, name, Object.assign(Object.create(null), {
+          set() {},
           get: () => "evil",
           configurable: true,
-        });
+        }));
       }
       return 1;`),
     limits,
@@ -52,7 +52,7 @@ export const prototypes: HostileCase[] = [
       Object.prototype.toJSON = () => ({ kind: "call", id: 0, method: "x", credit: 0 });
       return {};`),
     limits,
-    expect: { code: "PROTOCOL_VIOLATION", stop: "protocol" },
+    expect: hangs,
   },
   {
     name: "poisoned Map.prototype and Uint8Array.prototype",

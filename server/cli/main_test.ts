@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+import { noPermissions } from "../../plugins/runtime/contract/grant.ts";
+import type { CliIo } from "./command.ts";
+import { runCli } from "./main.ts";
+import { printable } from "./terminal.ts";
+
+const token = "bkg_operator_" + "A".repeat(43);
+
+Deno.test("bkg: unknown commands and flags suggest, and exit with 2", async () => {
+  for (
+    const [args, pattern] of [
+      [["serv"], /did you mean "serve"/],
+      [["serve", "--prot", "1"], /did you mean "--port"/],
+      [["plugin", "lsit"], /did you mean "list"/],
+      [["plugin", "start"], /needs an ID/],
+      [["run"], /needs a MODEL/],
+      [["serve", "--port", "x"], /BKG_PORT must be a port/],
+      [["serve", "--log", "loud"], /--log is "json" or "pretty"/],
+      [[], /Usage: bkg COMMAND/],
+    ] as const
+  ) {
+    const { io, printed } = terminal();
+    const code = await runCli(args, io);
+    assert.ok(code === 2 || code === 1, `${args}: ${code}`);
+    assert.match(printed.err, pattern);
+  }
+});
+
+Deno.test("bkg: --help explains all and each command", async () => {
+  for (const args of [["--help"], ["serve", "-h"], ["plugin", "x", "--help"], ["help", "run"]]) {
+    const { io, printed } = terminal();
+    assert.equal(await runCli(args, io), 0);
+    assert.match(printed.out, /Usage:/);
+  }
+});
+
+Deno.test("bkg: no server says how to start one, exit code 3", async () => {
+  const { io, printed } = terminal({ fetch: () => Promise.reject(new TypeError("refused")) });
+  assert.equal(await runCli(["plugin", "list"], io), 3);
+  assert.match(
+    printed.err,
+    /Nothing answers at http:\/\/127\.0\.0\.1:43119; start it with "bkg serve"/,
+  );
+});
+
+Deno.test("bkg: the local key is not sent to another machine", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/admin-token`, token);
+  const { io, printed } = terminal({
+    env: { BKG_DATA_DIR: folder },
+    fetch: () => assert.fail("no request may be made"),
+  });
+  assert.equal(await runCli(["plugin", "list", "--url", "http://example.org"], io), 1);
+  assert.match(printed.err, /Set BKG_TOKEN/);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("bkg: what a plugin wrote cannot drive the terminal", async () => {
+  const evil = "a\x1b]0;pwn\x07\u202eb\x9b2J\r";
+  const { io, printed } = terminal({
+    fetch: () =>
+      Promise.resolve(
+        Response.json({ lines: [{ atMs: 0, level: "info", source: "plugin", message: evil }] }),
+      ),
+  });
+  assert.equal(await runCli(["plugin", "logs", "x"], io), 0);
+  assert.doesNotMatch(printed.out.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
+  assert.equal(printable("a\n\tb"), "a\n\tb");
+});
+
+Deno.test("bkg plugin grant: shows, asks, and changes nothing without a yes", async () => {
+  const sent: unknown[] = [];
+  const grants = {
+    requested: { ...noPermissions, models: ["*"] },
+    granted: noPermissions,
+    missing: [],
+  };
+  const answer = (_: unknown, init?: RequestInit) => {
+    if (init?.method === "PUT") sent.push(JSON.parse(String(init.body)));
+    return Promise.resolve(Response.json(grants));
+  };
+  const asked = (reply: string) => terminal({ fetch: answer, interactive: true, answers: [reply] });
+  const no = asked("");
+  assert.equal(await runCli(["plugin", "grant", "x", "--all"], no.io), 1);
+  assert.match(no.printed.out, /asks for:\n {2}models {7}\* \(all\)/);
+  assert.equal(sent.length, 0);
+  assert.equal(await runCli(["plugin", "grant", "x", "--models", "a,b"], asked("y").io), 0);
+  assert.deepEqual((sent[0] as { models: string[] }).models, ["a", "b"]);
+  assert.equal(await runCli(["plugin", "grant", "x", "--none"], terminal({ fetch: answer }).io), 0);
+  assert.deepEqual(sent[1], noPermissions);
+});
+
+Deno.test("bkg run: prints the answer of one prompt, and an error as one line", async () => {
+  const stream =
+    'data: {"delta":"One"}\n\n: ping\n\ndata: {"delta":" two\\n"}\n\nevent: result\ndata: ' +
+    JSON.stringify({
+      usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 2 },
+      timings: { tokensPerSecond: 9, promptMs: 1 },
+      backend: "wasm",
+      threads: 1,
+    }) + "\n\n";
+  const good = terminal({ fetch: () => Promise.resolve(new Response(stream)) });
+  assert.equal(await runCli(["run", "m", "hi", "--verbose"], good.io), 0);
+  assert.equal(good.printed.out, "One two\n\n");
+  assert.match(good.printed.err, /9\.0 tokens\/s, 2 tokens/);
+  const body = { code: "NOT_FOUND", detail: "There is no model" };
+  const bad = terminal({ fetch: () => Promise.resolve(Response.json(body, { status: 404 })) });
+  assert.equal(await runCli(["run", "m", "hi"], bad.io), 1);
+  assert.equal(bad.printed.err, "bkg: There is no model\n");
+});
+
+Deno.test("bkg run: Ctrl-C stops the answer and not the program; /clear, /help and the end", async () => {
+  const bodies: { messages: unknown[] }[] = [];
+  const { io, printed, interrupt } = terminal({
+    interactive: true,
+    answers: ["/help", "one", "/clear", "two", undefined],
+    fetch: (url, init) => {
+      if (!String(url).endsWith("llm.chat")) return Promise.resolve(Response.json({}));
+      bodies.push(JSON.parse(String(init!.body)));
+      const body = new ReadableStream<Uint8Array>({
+        start(to) {
+          to.enqueue(new TextEncoder().encode('data: {"delta":"Once"}\n\n'));
+          init!.signal!.addEventListener("abort", () => to.error(new AppError("CANCELLED", "x")));
+          setTimeout(interrupt, 5);
+        },
+      });
+      return Promise.resolve(new Response(body));
+    },
+  });
+  assert.equal(await runCli(["run", "m"], io), 0);
+  assert.equal(bodies.length, 2);
+  assert.equal(bodies[1]!.messages.length, 1);
+  assert.match(printed.out, /Once\n \[stopped\]/);
+  assert.match(printed.out, /\/clear/);
+});
+
+interface World {
+  env?: Record<string, string>;
+  fetch?: (url: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
+  interactive?: boolean;
+  answers?: (string | undefined)[];
+}
+
+function terminal({ env = {}, interactive = false, answers = [], ...world }: World = {}) {
+  const printed = { out: "", err: "" };
+  let onInterrupt: (() => void) | undefined;
+  const io: CliIo = {
+    env: env["BKG_DATA_DIR"] === undefined ? { BKG_TOKEN: token } : env,
+    out: (text) => void (printed.out += text),
+    err: (text) => void (printed.err += text),
+    interactive,
+    readAll: () => Promise.resolve("piped"),
+    openPrompt: () => ({
+      ask: () => Promise.resolve(answers.shift()),
+      get onInterrupt() {
+        return onInterrupt;
+      },
+      set onInterrupt(listener) {
+        onInterrupt = listener;
+      },
+      [Symbol.dispose]: () => {},
+    }),
+    fetch: (world.fetch ?? (() => assert.fail("no request was expected"))) as typeof fetch,
+  };
+  return { io, printed, interrupt: () => onInterrupt?.() };
+}
