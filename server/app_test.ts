@@ -560,7 +560,10 @@ function setUp(config: Partial<HttpConfig> = {}): {
   const app = createApp({
     host,
     auth: createOperatorAuthenticator(token),
-    models: { list: () => Promise.resolve([]) },
+    models: {
+      list: () => Promise.resolve([]),
+      get: (id) => Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}"`)),
+    },
     config: {
       version: "0.0.0",
       host: "127.0.0.1",

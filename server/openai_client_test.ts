@@ -5,6 +5,7 @@ import OpenAI from "openai";
 import { AppError } from "../plugins/runtime/contract/error.ts";
 import type { Capability } from "../plugins/runtime/contract/capability.ts";
 import type { Bus, InvokeOptions, PluginHost } from "../plugins/runtime/host/host.ts";
+import type { ModelRecord } from "../models/model.ts";
 import { createApp } from "./app.ts";
 import { createOperatorAuthenticator } from "./auth/operator_key.ts";
 import { createLogger } from "./log.ts";
@@ -153,6 +154,19 @@ interface Call {
   options: InvokeOptions;
 }
 
+const model: ModelRecord = {
+  id: "m",
+  format: "gguf",
+  size: 1,
+  files: [],
+  architecture: "llama",
+  parameterCount: 1,
+  quantization: "Q8_0",
+  contextLength: undefined,
+  chatTemplate: false,
+  createdAtMs: 1000,
+};
+
 async function withServer(
   run: (world: { client: OpenAI; url: string; calls: Call[] }) => Promise<void>,
 ): Promise<void> {
@@ -161,19 +175,11 @@ async function withServer(
     host: { bus: storyBus(calls), list: () => [] } as unknown as PluginHost,
     auth: createOperatorAuthenticator(token),
     models: {
-      list: () =>
-        Promise.resolve([{
-          id: "m",
-          format: "gguf",
-          size: 1,
-          files: [],
-          architecture: "llama",
-          parameterCount: 1,
-          quantization: "Q8_0",
-          contextLength: undefined,
-          chatTemplate: false,
-          createdAtMs: 1000,
-        }]),
+      list: () => Promise.resolve([model]),
+      get: (id) =>
+        id === model.id
+          ? Promise.resolve(model)
+          : Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}" on this host`)),
     },
     config: { version: "0", host: "127.0.0.1", allowedHosts: [], allowedOrigins: [] },
     log: createLogger({ write: () => {} }),

@@ -10,7 +10,7 @@ import type { BodyReader } from "./body.ts";
 export interface Services {
   host: PluginHost;
   auth: Authenticator;
-  models: Pick<ModelStore, "list">;
+  models: Pick<ModelStore, "list" | "get">;
   config: HttpConfig;
   log: Logger;
   metrics: HttpMetrics;

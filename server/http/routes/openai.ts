@@ -150,11 +150,15 @@ function requireCapability({ host }: RouteDeps, capability: string): void {
 }
 
 async function findModel({ models }: RouteDeps, id: string): Promise<ModelRecord> {
-  const model = (await models.list()).find((model) => model.id === id);
-  if (model !== undefined) return model;
-  throw new AppError("NOT_FOUND", `There is no model "${id}"; GET /v1/models lists what there is`, {
-    details: { param: "model", openAiCode: "model_not_found" },
-  });
+  try {
+    return await models.get(id);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "NOT_FOUND") throw error;
+    throw new AppError("NOT_FOUND", `${error.message}; GET /v1/models lists what there is`, {
+      details: { param: "model", openAiCode: "model_not_found" },
+      cause: error,
+    });
+  }
 }
 
 function openAiModel({ id, createdAtMs }: ModelRecord): z.infer<typeof openAiModelSchema> {
