@@ -168,11 +168,11 @@ export class CellProcess implements Cell {
   async #waitForExit(): Promise<CellExit> {
     const { child, spec, memory, cleanups } = this.#deps;
     const outputs = [
-      pumpOutput(child.stdout, (line) => spec.output("stdout", line)),
+      pumpOutput(child.stdout, (line) => spec.output("stdout", line), child.status),
       pumpOutput(child.stderr, (line) => {
         this.#lastStderr = line;
         spec.output("stderr", line);
-      }),
+      }, child.status),
     ];
     const { code, signal } = await child.status;
     this.#gone = true;

@@ -8,7 +8,7 @@ import type { CellAddress } from "./start_order.ts";
 export interface CellCommandOptions {
   address: CellAddress;
   bundles: string;
-  /** The cell's throw-away folder: its DENO_DIR, its working directory, its socket. */
+  /** The cell's throw-away folder: its working directory, its socket. */
   folder: string;
   /** Folders that the main may read besides its own bundles. */
   reads: readonly string[];
@@ -19,17 +19,28 @@ export interface CellCommandOptions {
   dataLimitKb: number | undefined;
 }
 
+/** A plain file in the cell's folder, which stands where Deno would make a folder. */
+export const noFolderName = "no-folder";
+
 export function cellCommand(options: CellCommandOptions): Deno.Command {
   const [executable, args] = withDataLimit(options.dataLimitKb, cellArguments(options));
   return new Deno.Command(executable, {
     args,
     cwd: options.folder,
     clearEnv: true,
-    env: { DENO_DIR: join(options.folder, "deno"), NO_COLOR: "1", ...options.environment },
+    env: { ...closedDoors(options.folder), NO_COLOR: "1", ...options.environment },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/**
+ * What no permission gates. Below a plain file there can be no DENO_DIR: `caches` and `localStorage` then fail
+ * instead of reaching the disk and other cells. And no GPU driver is loaded into a cell.
+ */
+function closedDoors(folder: string): Record<string, string> {
+  return { DENO_DIR: join(folder, noFolderName, "deno"), DENO_WEBGPU_BACKEND: "none" };
 }
 
 function cellArguments({ address, bundles, folder, reads, limits }: CellCommandOptions): string[] {

@@ -1,10 +1,11 @@
 // Starts cells: a child of this same executable, its pipe, its throw-away folder, its limits.
 // Everything that comes out of the pipe is plugin-authored; see docs/security.md.
 
+import { join } from "node:path";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { Cell, CellSpec, SpawnCell } from "../../plugins/runtime/host/cell.ts";
 import { CellProcess } from "./cell_process.ts";
-import { cellCommand } from "./command.ts";
+import { cellCommand, noFolderName } from "./command.ts";
 import { listenForCell } from "./listen.ts";
 import { limitMemory, type MemoryHold } from "./memory_limit.ts";
 import type { StartOrder } from "./start_order.ts";
@@ -38,6 +39,7 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
   const cleanups = new AsyncDisposableStack();
   cleanups.defer(() => Deno.remove(folder, { recursive: true }).catch(() => {}));
   try {
+    await Deno.writeTextFile(join(folder, noFolderName), "");
     const token = crypto.randomUUID();
     const door = listenForCell(folder, token);
     cleanups.defer(() => door.close());

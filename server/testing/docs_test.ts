@@ -1,0 +1,82 @@
+// What README and docs/ show is run here: an example that does not work is a failure.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { projectRoot } from "../build/bundles.ts";
+import { startServer } from "./server_process.ts";
+
+const documentedUrl = "http://127.0.0.1:43119";
+
+Deno.test("README: the curl and the openai example answer", async () => {
+  await using server = await startServer();
+  const readme = await readDoc("README.md");
+  const curl = block(readme, "sh", "curl")
+    .replaceAll("~/.local/share/bkg", server.dataDir)
+    .replaceAll(documentedUrl, server.url);
+  const events = await run("sh", ["-c", curl]);
+  assert.match(events, /"content":"[A-Z]/);
+  assert.match(events, /data: \[DONE\]/);
+
+  const example = `const token = ${JSON.stringify(server.token)};\n` +
+    block(readme, "ts", "import OpenAI").replaceAll(documentedUrl, server.url);
+  const file = join(server.dataDir, "example.ts");
+  await Deno.writeTextFile(file, example);
+  const args = ["run", "-A", "--config", join(projectRoot, "deno.json"), file];
+  assert.ok((await run(Deno.execPath(), args)).length > 100);
+});
+
+Deno.test("docs/plugins.md: the example is the one in docs/examples, and its call answers as shown", async () => {
+  const page = await readDoc("docs/plugins.md");
+  const example = "docs/examples/wordcount";
+  assert.deepEqual(
+    JSON.parse(block(page, "json", '"contract"')),
+    JSON.parse(await readDoc(`${example}/plugin.json`)),
+  );
+  assert.equal(block(page, "ts", "definePlugin"), await readDoc(`${example}/plugin.ts`));
+
+  await using server = await startServer({
+    env: { BKG_PLUGIN_PATHS: join(projectRoot, "docs/examples") },
+  });
+  const curl = `TOKEN=${server.token}\n${block(page, "sh", "curl")}`
+    .replaceAll(documentedUrl, server.url);
+  assert.equal(await run("sh", ["-c", curl]), block(page, "json", '{"words"').trim());
+});
+
+Deno.test("every link of README and docs/ leads to a file", async () => {
+  const pages = ["README.md", "CHANGELOG.md"];
+  for await (const page of markdownFiles("docs")) pages.push(page);
+  for await (const page of markdownFiles("plugins")) pages.push(page);
+  for (const page of pages) {
+    for (const [, target] of (await readDoc(page)).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (target === undefined || /^[a-z]+:/.test(target)) continue;
+      const path = join(projectRoot, page, "..", target);
+      assert.ok(await Deno.stat(path).catch(() => undefined), `${page} links to "${target}"`);
+    }
+  }
+});
+
+async function* markdownFiles(folder: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(join(projectRoot, folder))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) yield* markdownFiles(path);
+    else if (entry.name.endsWith(".md")) yield path;
+  }
+}
+
+function readDoc(path: string): Promise<string> {
+  return Deno.readTextFile(join(projectRoot, path));
+}
+
+/** The first fenced block of the language that holds `mark`. */
+function block(page: string, language: string, mark: string): string {
+  for (const [, text] of page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, "g"))) {
+    if (text?.includes(mark)) return text;
+  }
+  throw new Error(`no ${language} block with "${mark}"`);
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  const { stdout, stderr, success } = await new Deno.Command(command, { args }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
