@@ -21,7 +21,8 @@ Deno.test("README: the curl and the openai example answer", async () => {
     block(readme, "ts", "import OpenAI").replaceAll(documentedUrl, server.url);
   const file = join(server.dataDir, "example.ts");
   await Deno.writeTextFile(file, example);
-  const args = ["run", "-A", "--config", join(projectRoot, "deno.json"), file];
+  const lock = `--lock=${join(projectRoot, "deno.test.lock")}`;
+  const args = ["run", "-A", "--config", join(projectRoot, "deno.json"), lock, file];
   assert.ok((await run(Deno.execPath(), args)).length > 100);
 });
 

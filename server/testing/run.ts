@@ -4,7 +4,7 @@
 import { cellProcesses } from "./processes.ts";
 
 const before = new Set(cellProcesses());
-const args = ["test", "-A", "--no-prompt", ...Deno.args];
+const args = ["test", "-A", "--no-prompt", "--lock=deno.test.lock", ...Deno.args];
 const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
 
 const counts = { passed: 0, failed: 0 };

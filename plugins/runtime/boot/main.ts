@@ -4,14 +4,26 @@
 import { createBytePort } from "../channel/byte_port.ts";
 import type { Channel } from "../channel/channel.ts";
 import { createChannel } from "../channel/peer_channel.ts";
-import { createWorkerPort } from "../channel/worker_port.ts";
+import { createWorkerPort, type PostTarget } from "../channel/worker_port.ts";
 import { AppError } from "../contract/error.ts";
 import * as guestModule from "../guest/mod.ts";
 import { createGuest } from "../guest/serve_plugin.ts";
 import { loadEngines } from "./load_engines.ts";
 import type { BootSpec } from "./spec.ts";
 
-declare const self: DedicatedWorkerGlobalScope;
+/** A Worker's global scope, as far as it is used; the DOM's types know only a page's. */
+declare const self: PostTarget & {
+  addEventListener(
+    type: "message",
+    listener: (event: MessageEvent) => void,
+    options?: { once: true },
+  ): void;
+  addEventListener(type: "error", listener: (event: ErrorEvent) => void): void;
+  addEventListener(
+    type: "unhandledrejection",
+    listener: (event: PromiseRejectionEvent) => void,
+  ): void;
+};
 
 self.addEventListener("message", start, { once: true });
 

@@ -23,7 +23,7 @@ export const preludeSource: string = [
   "  };",
   "  const PlainWorker = globalThis.Worker;",
   "  globalThis.Worker = class Worker extends PlainWorker {",
-  '    constructor(url, options) { super(url, { ...options, type: "module" }); }',
+  '    constructor(url, { workerData, ...options } = {}) { super(url, { ...options, type: "module" }); }',
   "  };",
   "})();",
 ].map((line) => line.trim()).join(" ");

@@ -3,9 +3,9 @@
 import type { Channel } from "./channel.ts";
 import { answerConformance } from "./conformance.ts";
 import { createChannel } from "./peer_channel.ts";
-import { createWorkerPort } from "./worker_port.ts";
+import { createWorkerPort, type PostTarget } from "./worker_port.ts";
 
-declare const self: DedicatedWorkerGlobalScope;
+declare const self: PostTarget & { postMessage(value: unknown): void };
 
 const channel: Channel = createChannel(createWorkerPort(self, "test"), {
   handler: answerConformance(() => channel),

@@ -127,7 +127,7 @@ export class OutgoingCalls {
         return;
       case "error":
         this.#settle(message.id, call);
-        if (!call.abandoned) call.reject(fromWire(message.error));
+        if (!call.abandoned) call.reject(readError(message.error));
     }
   }
 
@@ -256,6 +256,18 @@ export class OutgoingCalls {
 
 const defaultCredit = 16;
 const sweepMs = 100;
+
+// C0 without tab and line feed, DEL, C1, bidi marks, embeddings, overrides and isolates (UAX #9).
+const steering =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** The peer's error; its message ends in terminals and logs, and must not steer them. */
+function readError(value: unknown): AppError {
+  const error = fromWire(value);
+  error.message = error.message.replaceAll(steering, "\ufffd");
+  return error;
+}
 
 function cancelled(signal: AbortSignal): AppError {
   if (signal.reason instanceof AppError) return signal.reason;

@@ -1,7 +1,7 @@
 // ctx: everything that a plugin can reach. The boot makes it; a plugin imports only its types.
 
 import type { OpenModel } from "../engines/engine.ts";
-import type { WllamaEngine } from "../engines/wllama.ts";
+import type { WllamaEngine } from "../engines/wllama/interface.ts";
 
 export interface PluginContext<Settings = Record<string, unknown>> {
   readonly pluginId: string;

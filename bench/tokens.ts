@@ -1,0 +1,76 @@
+// Tokens a second: a completion through HTTP, bus, cell and engine, against wllama alone in the same kind
+// of Worker, with equal model, prompt, threads and count of tokens.
+
+import { join } from "node:path";
+import OpenAI from "openai";
+import { openModelFile, startEngine } from "../plugins/runtime/engines/testing_harness.ts";
+import { startServer } from "../server/testing/server_process.ts";
+import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/shared_models.ts";
+import { generateGguf } from "./generate_gguf.ts";
+import { median, type Row, type Section } from "./report.ts";
+
+const rounds = 7;
+const contextLength = 1024;
+const prompt = "The quick brown fox jumps over the lazy dog and then it runs away. ".repeat(4);
+
+export async function measureTokens(): Promise<Section> {
+  const folder = await Deno.makeTempDir();
+  const rows: Row[] = [];
+  try {
+    const generated = await generateGguf({ path: join(folder, "random-100m-q8_0.gguf") });
+    rows.push(await measureModel(generated.path, 48));
+    const missing = sharedModelsProblem();
+    if (missing === undefined) {
+      rows.unshift(await measureModel(join(sharedModelsFolder, "rand-15M-q8_0.gguf"), 200));
+    } else console.error(`skipped rand-15M-q8_0: ${missing}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  return {
+    title: "Tokens",
+    how:
+      `One completion at a time, 1 thread, greedy, ${rounds} rounds after a warm-up, interleaved, prompt ` +
+      `included; each round has a prompt of its own, so that nothing comes from a cache. Served: HTTP with ` +
+      `the openai client, streamed. Bare: wllama's own createCompletion, streamed, in a Worker without ` +
+      `permissions in the benchmark's process. Random weights.`,
+    rows,
+  };
+}
+
+async function measureModel(path: string, maxTokens: number): Promise<Row> {
+  const model = path.slice(path.lastIndexOf("/") + 1).replace(".gguf", "");
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  await using server = await startServer({ env: { BKG_MODEL_PATHS: folder } });
+  await using harness = await startEngine();
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.token });
+  const served: number[] = [];
+  const bare: number[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const text = `${round} ${prompt}`;
+    const run = { prompt: text, maxTokens, threads: 1, contextLength };
+    const { ms } = await harness.bare(openModelFile(path), run);
+    const startedAt = performance.now();
+    const stream = await client.completions.create({
+      model,
+      prompt: text,
+      max_tokens: maxTokens,
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let tokens = 0;
+    for await (const chunk of stream) tokens = chunk.usage?.completion_tokens ?? tokens;
+    if (tokens !== maxTokens) throw new Error(`${tokens} tokens came, not ${maxTokens}`);
+    if (round < 0) continue;
+    bare.push(maxTokens / ms * 1000);
+    served.push(maxTokens / (performance.now() - startedAt) * 1000);
+  }
+  const ratio = median(served.map((rate, index) => rate / (bare[index] ?? NaN)));
+  return {
+    what: `${model}, ${maxTokens} tokens`,
+    measured: `${median(served).toFixed(1)} tokens/s`,
+    reference: `bare wllama ${median(bare).toFixed(1)} tokens/s (${ratio.toFixed(3)}x)`,
+    budget: "≥ 0.97 of bare",
+    met: ratio >= 0.97,
+  };
+}

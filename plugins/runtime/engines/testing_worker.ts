@@ -1,0 +1,169 @@
+// The Worker's side of testing_harness.ts: the engine, or wllama alone, driven by messages.
+
+import { type CacheManager, Wllama } from "@wllama/wllama";
+import type { ModelFile } from "./engine.ts";
+import { createWllamaEngine, type GenerateOptions, type WllamaModel } from "./wllama/mod.ts";
+import type { BareRun, Input, WorkerReply, WorkerRequest } from "./testing_harness.ts";
+
+declare const self: {
+  addEventListener(type: "message", listener: (event: MessageEvent<WorkerRequest>) => void): void;
+  postMessage(message: WorkerReply): void;
+};
+
+const models = new Map<number, WllamaModel>();
+const aborts = new Map<number, AbortController>();
+const waiting = new Map<number, (buffer: ArrayBuffer) => void>();
+let wasm: ArrayBuffer;
+let threadsLent = 0;
+let nextId = 1;
+
+const engine = createWllamaEngine({
+  asset: () => Promise.resolve(wasm.slice(0)),
+  takeThreads: (wanted) => {
+    threadsLent += wanted;
+    return Promise.resolve({ threads: wanted, release: () => void (threadsLent -= wanted) });
+  },
+});
+
+self.addEventListener("message", ({ data }) => {
+  if (data.kind === "wasm") wasm = data.bytes;
+  else if (data.kind === "bytes") waiting.get(data.id)?.(data.buffer);
+  else if (data.kind === "abort") aborts.get(data.id)?.abort();
+  else {
+    run(data).then(
+      (value) => reply({ kind: "value", id: data.id, value }),
+      (error) =>
+        reply({
+          kind: "error",
+          id: data.id,
+          error: { code: error?.code, message: String(error?.message), details: error?.details },
+        }),
+    ).finally(() => aborts.delete(data.id));
+  }
+});
+
+function reply(message: WorkerReply): void {
+  self.postMessage(message);
+}
+
+async function run(request: Extract<WorkerRequest, { method: string }>): Promise<unknown> {
+  const abort = new AbortController();
+  aborts.set(request.id, abort);
+  const { signal } = abort;
+  switch (request.method) {
+    case "load": {
+      const files = request.files.map((file) => remoteFile(file));
+      const opened = { id: "test", files, close: () => {} };
+      const model = await engine.load(opened, {
+        ...request.options,
+        signal,
+        progress: (readBytes) => reply({ kind: "progress", id: request.id, state: { readBytes } }),
+      });
+      const handle = nextId++;
+      models.set(handle, model);
+      return { handle, info: model.info() };
+    }
+    case "generate": {
+      const model = models.get(request.handle)!;
+      const stream = start(model, request.input, {
+        ...request.options,
+        signal,
+        progress: (state) => reply({ kind: "progress", id: request.id, state }),
+      });
+      while (true) {
+        const { done, value } = await stream.next();
+        if (done) return value;
+        reply({ kind: "piece", id: request.id, text: value.text });
+      }
+    }
+    case "unload":
+      await models.get(request.handle)!.unload();
+      return { threadsLent };
+    case "bare":
+      return await runBare(request.files.map((file) => remoteFile(file)), request.run);
+    case "bench":
+      return await bench(request.files.map((file) => remoteFile(file)), request.run);
+  }
+}
+
+function start(model: WllamaModel, input: Input, options: GenerateOptions) {
+  return "prompt" in input
+    ? model.complete(input.prompt, options)
+    : model.chat(input.messages, options);
+}
+
+function remoteFile({ handle, name, size }: { handle: number; name: string; size: number }) {
+  return {
+    name,
+    size,
+    slice(from, to) {
+      const end = Math.min(to, size);
+      return {
+        size: end - from,
+        arrayBuffer: () =>
+          new Promise((resolve) => {
+            const id = nextId++;
+            waiting.set(id, (buffer) => {
+              waiting.delete(id);
+              resolve(buffer);
+            });
+            reply({ kind: "read", id, handle, start: from, end });
+          }),
+      };
+    },
+  } satisfies ModelFile as ModelFile;
+}
+
+async function loadBare(files: ModelFile[], { threads, contextLength }: BareRun) {
+  const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
+  const quiet = { debug() {}, log() {}, warn() {}, error() {} };
+  const wllama = new Wllama({ default: url }, { cacheManager: {} as CacheManager, logger: quiet });
+  wllama.setCompat(null);
+  await wllama.loadModel(files as unknown as Blob[], {
+    n_ctx: contextLength,
+    n_threads: threads,
+    n_gpu_layers: 0,
+    n_parallel: 1,
+  });
+  return wllama;
+}
+
+async function completeBare(wllama: Wllama, { prompt, maxTokens }: BareRun) {
+  let text = "";
+  const started = performance.now();
+  const stream = await wllama.createCompletion({
+    prompt,
+    max_tokens: maxTokens,
+    temperature: 0,
+    stream: true,
+  });
+  for await (const chunk of stream) text += chunk.choices[0]?.text ?? "";
+  return { text, ms: performance.now() - started };
+}
+
+async function runBare(files: ModelFile[], run: BareRun) {
+  const wllama = await loadBare(files, run);
+  try {
+    return await completeBare(wllama, run);
+  } finally {
+    await wllama.exit();
+  }
+}
+
+/** Both ways in turn, in one Worker; milliseconds of each run. */
+async function bench(files: ModelFile[], run: BareRun & { rounds: number }) {
+  const wllama = await loadBare(files, run);
+  const opened = { id: "test", files, close: () => {} };
+  const model = await engine.load(opened, run);
+  const times: { bareMs: number; engineMs: number }[] = [];
+  for (let round = 0; round < run.rounds; round++) {
+    const bareMs = (await completeBare(wllama, run)).ms;
+    const started = performance.now();
+    const options = { principal: "a", temperature: 0, maxTokens: run.maxTokens };
+    for await (const _ of model.complete(run.prompt, options));
+    times.push({ bareMs, engineMs: performance.now() - started });
+  }
+  await wllama.exit();
+  await model.unload();
+  return times;
+}

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import type { AppError } from "../../contract/error.ts";
+import { startEngine, testModel } from "../testing_harness.ts";
+import type { Completion, GenerateOptions, Piece, WllamaModel } from "./interface.ts";
+
+const greedy = { principal: "alice", temperature: 0 };
+const story = "Once upon a time";
+
+interface Answer extends Completion {
+  text: string;
+  pieces: string[];
+}
+
+async function collect(stream: AsyncGenerator<Piece, Completion>): Promise<Answer> {
+  const pieces: string[] = [];
+  while (true) {
+    const { done, value } = await stream.next();
+    if (done) return { ...value, pieces, text: pieces.join("") };
+    pieces.push(value.text);
+  }
+}
+
+function complete(model: WllamaModel, options: Partial<GenerateOptions> = {}, prompt = story) {
+  return collect(model.complete(prompt, { ...greedy, ...options }));
+}
+
+Deno.test("wllama engine, on aidreams260K", async (t) => {
+  const file = testModel("aidreams260K-f32.gguf");
+  if (file === undefined) return;
+  await using harness = await startEngine();
+  const { engine } = harness;
+  const model = await engine.load(file, { parallel: 2 });
+
+  await t.step("load reports what was observed and reads by ranges", () => {
+    const { backend, threads, contextLength, hasChatTemplate, loadMs } = model.info();
+    assert.deepEqual({ backend, threads, contextLength, hasChatTemplate }, {
+      backend: "wasm",
+      threads: 1,
+      contextLength: 128,
+      hasChatTemplate: false,
+    });
+    assert(loadMs > 0);
+  });
+
+  await t.step("greedy text equals wllama's own, with 1 and 2 threads", async () => {
+    const { text } = await complete(model, { maxTokens: 20 });
+    for (const threads of [1, 2]) {
+      const run = { prompt: story, maxTokens: 20, threads, contextLength: 128 };
+      assert.equal((await harness.bare(file, run)).text, text);
+    }
+    const threaded = await engine.load(file, { threads: 2 });
+    assert.equal(threaded.info().threads, 2);
+    assert.equal((await complete(threaded, { maxTokens: 20 })).text, text);
+    await threaded.unload();
+  });
+
+  await t.step("maxTokens ends the answer with its usage", async () => {
+    const { finishReason, usage, timings } = await complete(model, { maxTokens: 7 });
+    assert.equal(finishReason, "length");
+    assert.equal(usage.completionTokens, 7);
+    assert.equal(usage.promptTokens, 13);
+    assert(timings.generationMs > 0 && timings.tokensPerSecond > 0);
+  });
+
+  await t.step("a full context ends the answer with length", async () => {
+    const { finishReason, usage } = await complete(model);
+    assert(finishReason === "length" || finishReason === "stop");
+    assert(usage.promptTokens + usage.completionTokens <= 129);
+  });
+
+  await t.step("stop strings cut across tokens, and a beginning of one is given back", async () => {
+    const whole = await complete(model, { maxTokens: 40 });
+    const at = whole.pieces.findIndex((piece, index) => index > 3 && piece.length > 1);
+    const before = whole.pieces.slice(0, at).join("");
+    const stop = whole.pieces[at]!.slice(-1) + whole.pieces[at + 1]!.slice(0, 1);
+    const expected = whole.text.slice(0, whole.text.indexOf(stop));
+    assert(expected.length <= before.length + whole.pieces[at]!.length);
+    const cut = await complete(model, { maxTokens: 40, stop: [stop] });
+    assert.equal(cut.text, expected);
+    assert.equal(cut.finishReason, "stop");
+    assert(cut.usage.completionTokens < 40 && cut.usage.completionTokens > 0);
+    const looksLike = whole.text.slice(-3) + "\u0000never";
+    const kept = await complete(model, { maxTokens: 40, stop: [looksLike] });
+    assert.equal(kept.text, whole.text);
+    assert.equal(kept.finishReason, "length");
+    assert.equal(kept.usage.completionTokens, 40);
+  });
+
+  await t.step("a seed repeats an answer, another does not", async () => {
+    const draw = (seed: number) =>
+      complete(model, { temperature: 1.5, topK: 0, topP: 1, minP: 0, seed, maxTokens: 30 });
+    const [first, again, other] = [await draw(7), await draw(7), await draw(8)];
+    assert.equal(first.text, again.text);
+    assert.notEqual(first.text, other.text);
+    await complete(model, { seed: Number.MAX_SAFE_INTEGER, maxTokens: 1 });
+    await complete(model, { seed: -5, maxTokens: 1 });
+  });
+
+  await t.step("penalties and filters reach the engine", async () => {
+    const plain = await complete(model, { maxTokens: 60 });
+    const penalized = await complete(model, {
+      maxTokens: 60,
+      repeatPenalty: 2,
+      frequencyPenalty: 2,
+      presencePenalty: 2,
+    });
+    assert.notEqual(plain.text, penalized.text);
+    const filtered = await complete(model, { maxTokens: 60, temperature: 2, topK: 1 });
+    assert.equal(filtered.text, plain.text);
+  });
+
+  await t.step("a prompt that is too long names the numbers", async () => {
+    await assert.rejects(complete(model, {}, story.repeat(30)), (error: AppError) => {
+      assert.equal(error.code, "CONTEXT_OVERFLOW");
+      const details = error.details as { promptTokens: number; contextLength: number };
+      assert.equal(details.contextLength, 128);
+      assert(details.promptTokens > 300);
+      return true;
+    });
+    assert.equal((await complete(model, { maxTokens: 3 })).usage.completionTokens, 3);
+  });
+
+  await t.step("odd prompts are answered", async () => {
+    for (const prompt of ["", "\ud800", "\u0000", "日本語 🙂"]) {
+      const { usage } = await complete(model, { maxTokens: 3 }, prompt);
+      assert(usage.completionTokens > 0);
+    }
+  });
+
+  await t.step("parallel calls answer as alone, and a third waits", async () => {
+    const prompts = [story, "The little dog", "Lily and Tom"];
+    const alone = [];
+    for (const prompt of prompts) {
+      alone.push((await complete(model, { maxTokens: 40 }, prompt)).text);
+    }
+    const order: number[] = [];
+    const together = await Promise.all(prompts.map(async (prompt, index) => {
+      const answer = await complete(model, { maxTokens: 40 }, prompt);
+      order.push(index);
+      return answer.text;
+    }));
+    assert.deepEqual(together, alone);
+    assert.equal(order.at(-1), 2);
+  });
+
+  await t.step("a cancelled call frees its slot, in mid-stream and in the queue", async () => {
+    const aborts = [1, 2, 3, 4].map(() => new AbortController());
+    const answers = aborts.map(({ signal }) => complete(model, { signal }));
+    for (const { signal } of aborts) assert(!signal.aborted);
+    for (const abort of aborts) abort.abort();
+    for (const { finishReason } of await Promise.all(answers)) {
+      assert.equal(finishReason, "cancelled");
+    }
+    const stream = model.complete(story, greedy);
+    await stream.next();
+    await stream.return(undefined as never);
+    const after = await Promise.all([1, 2].map(() => complete(model, { maxTokens: 5 })));
+    assert.equal(after.length, 2);
+  });
+
+  await t.step("a chat that the template refuses hurts nobody else", async () => {
+    const running = complete(model, { maxTokens: 40 });
+    const chat = collect(
+      model.chat([{ role: "user", content: "hi" }], { ...greedy, maxTokens: 5 }),
+    );
+    assert.equal((await chat).usage.completionTokens, 5);
+    const odd = collect(model.chat([{ role: undefined as never, content: "hi" }], greedy));
+    await assert.rejects(odd, { code: "INVALID_INPUT" });
+    assert.equal((await running).usage.completionTokens, 40);
+  });
+
+  await t.step("one principal's prompt is reused, and never another's", async () => {
+    const fresh = await engine.load(file);
+    const long = `${story} there was a small dog who liked to run and play in the park`;
+    const ask = async (principal: string, prompt: string) =>
+      (await complete(fresh, { principal, maxTokens: 2 }, prompt)).usage;
+    assert.equal((await ask("alice", long)).cachedTokens, 0);
+    const again = await ask("alice", `${long} all day`);
+    assert(again.cachedTokens > 20, `${again.cachedTokens} tokens were reused`);
+    assert.equal((await ask("bob", long)).cachedTokens, 0);
+    assert.equal((await ask("alice", long)).cachedTokens, 0);
+    await fresh.unload();
+  });
+
+  await t.step("progress tells of the prompt", async () => {
+    const seen: number[] = [];
+    await complete(model, {
+      principal: "progress",
+      maxTokens: 2,
+      progress: ({ processedTokens }) =>
+        processedTokens !== undefined && seen.push(processedTokens),
+    });
+    assert.equal(seen.at(-1), 13);
+  });
+
+  await t.step("unload ends what runs and frees the threads", async () => {
+    const rejected = assert.rejects(
+      Promise.all([1, 2, 3].map(() => complete(model, {}))),
+      { code: "UNAVAILABLE" },
+    );
+    await model.unload();
+    await model.unload();
+    await rejected;
+    await assert.rejects(complete(model), { code: "UNAVAILABLE" });
+  });
+
+  await t.step("a load can be given up, and the next one works", async () => {
+    const abort = new AbortController();
+    // Past what is read before llama.cpp is started.
+    const progress = (readBytes: number) => readBytes > 500_000 && abort.abort();
+    const loading = engine.load(file, { signal: abort.signal, progress });
+    await assert.rejects(loading, { code: "CANCELLED" });
+    await (await engine.load(file)).unload();
+  });
+
+  await t.step("a file that is no model is refused, and the engine goes on", async () => {
+    const bytes = new TextEncoder().encode("GGUF is what this is not".repeat(50));
+    const part = (start: number, end: number) => ({
+      size: end - start,
+      arrayBuffer: () => Promise.resolve(bytes.slice(start, end).buffer),
+    });
+    const broken = { id: "x", close() {}, files: [{ name: "x", size: bytes.length, slice: part }] };
+    await assert.rejects(engine.load(broken), { code: "INVALID_MODEL" });
+    const failing = {
+      ...broken,
+      files: [{
+        name: "x",
+        size: 1000,
+        slice: () => ({ size: 1, arrayBuffer: () => Promise.resolve(new ArrayBuffer(0)) }),
+      }],
+    };
+    await assert.rejects(engine.load(failing), { code: "INVALID_MODEL" });
+    const again = await engine.load(file);
+    assert.equal((await complete(again, { maxTokens: 3 })).usage.completionTokens, 3);
+    await again.unload();
+  });
+});
+
+Deno.test("wllama engine, on a 15M model", async (t) => {
+  const file = testModel("rand-15M-q8_0.gguf");
+  if (file === undefined) return;
+  await using harness = await startEngine();
+  const model = await harness.engine.load(file, { parallel: 2, contextLength: 1024 });
+  const prompt = "The quick brown fox jumps over the lazy dog. ".repeat(25);
+
+  await t.step("load reads the file by ranges", () => {
+    assert(file.reads.count > 5);
+    assert(file.reads.largest < file.files[0]!.size, "the file was read whole");
+  });
+
+  await t.step("a call cancelled while its prompt is read ends after one step", async () => {
+    const abort = new AbortController();
+    const steps: number[] = [];
+    const answer = complete(model, {
+      signal: abort.signal,
+      progress: ({ processedTokens = 0 }) => {
+        steps.push(processedTokens);
+        if (processedTokens > 0) abort.abort();
+      },
+    }, prompt);
+    const { finishReason, text } = await answer;
+    assert.equal(finishReason, "cancelled");
+    assert.equal(text, "");
+    assert(steps.at(-1)! <= 512, `${steps.at(-1)} tokens were read`);
+  });
+
+  await t.step("two answers at once are what they are alone", async () => {
+    const ask = (start: string) => complete(model, { maxTokens: 40 }, start);
+    const alone = [await ask("One"), await ask("Two")];
+    const together = await Promise.all([ask("One"), ask("Two")]);
+    assert.deepEqual(together.map(({ text }) => text), alone.map(({ text }) => text));
+  });
+
+  await t.step("old prompts do not fill the memory", async () => {
+    const small = await harness.engine.load(file, { contextLength: 512, heapGrowthMb: 1 });
+    for (let index = 0; index < 8; index++) {
+      const other = `Story ${index} of ${index}: `.repeat(20);
+      const { usage } = await complete(small, { maxTokens: 2 }, other);
+      assert.equal(usage.completionTokens, 2);
+    }
+    await small.unload();
+  });
+
+  await model.unload();
+});

@@ -1,0 +1,89 @@
+// What a plugin sees of the wllama engine (llama.cpp in WebAssembly; GGUF models).
+
+import type { EngineInfo, LoadOptions, OpenModel } from "../engine.ts";
+
+export interface WllamaEngine {
+  /** Loads a GGUF model; throws INVALID_MODEL, OUT_OF_MEMORY or CANCELLED. One load runs at a time. */
+  load(model: OpenModel, options?: WllamaLoadOptions): Promise<WllamaModel>;
+}
+
+export interface WllamaLoadOptions extends LoadOptions {
+  /** Tokens that one call may use, prompt and answer together; capped by what the model was trained for. Default 4096. */
+  contextLength?: number;
+  /** Calls that generate at once, each with a context of its own; more wait in order. Default 1. */
+  parallel?: number;
+  /** Bytes that the heap may grow after loading, MiB; bounds the engine's own cache of old prompts. Default 256. */
+  heapGrowthMb?: number;
+  /** Called as the model's files are read. */
+  progress?(readBytes: number): void;
+}
+
+export interface WllamaInfo extends EngineInfo {
+  /** Tokens that one call may use. */
+  contextLength: number;
+  /** Tokens that the model was trained for. */
+  trainedContextLength: number;
+  parallel: number;
+  hasChatTemplate: boolean;
+  /** Token ids; -1 when the model has none. */
+  bosToken: number;
+  eosToken: number;
+  vocabularySize: number;
+}
+
+export interface WllamaModel {
+  info(): WllamaInfo;
+  /** True once the engine has died (then calls throw UNAVAILABLE); unload it and load it anew. */
+  readonly isBroken: boolean;
+  /** Continues `prompt`. The generator returns when the answer is complete; breaking out frees the slot. */
+  complete(prompt: string, options: GenerateOptions): AsyncGenerator<Piece, Completion>;
+  /** Answers `messages` through the model's own chat template; INVALID_INPUT when the template refuses them. */
+  chat(
+    messages: readonly ChatMessage[],
+    options: GenerateOptions,
+  ): AsyncGenerator<Piece, Completion>;
+  /** Ends all calls and frees the memory; idempotent. */
+  unload(): Promise<void>;
+}
+
+export interface ChatMessage {
+  role: string;
+  content: string;
+}
+
+export interface GenerateOptions extends Sampling {
+  /** Whose call this is: prompt caches are never shared between two principals. */
+  principal: string;
+  /** Default: until the model ends or the context is full. */
+  maxTokens?: number;
+  /** The answer ends before the first of these; no part of it is ever yielded. */
+  stop?: readonly string[];
+  signal?: AbortSignal;
+  /** Called on each sign of life of the engine, also while the call waits for others. */
+  progress?(state: { promptTokens?: number; processedTokens?: number }): void;
+}
+
+/** Unset values are llama.cpp's defaults. */
+export interface Sampling {
+  /** 0 always takes the likeliest token. */
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  minP?: number;
+  frequencyPenalty?: number;
+  presencePenalty?: number;
+  /** 1 is none. */
+  repeatPenalty?: number;
+  seed?: number;
+}
+
+/** One step of an answer: whole characters, never empty. */
+export interface Piece {
+  text: string;
+}
+
+export interface Completion {
+  finishReason: "stop" | "length" | "cancelled";
+  usage: { promptTokens: number; cachedTokens: number; completionTokens: number };
+  timings: { promptMs: number; generationMs: number; tokensPerSecond: number };
+}

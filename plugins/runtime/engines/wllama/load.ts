@@ -1,0 +1,218 @@
+// Brings a GGUF model into llama.cpp: files by range, the backend asked for, and what was really got.
+
+import { type CacheManager, Wllama } from "@wllama/wllama";
+import { AppError } from "../../contract/error.ts";
+import type { EngineHost, ModelFile, OpenModel } from "../engine.ts";
+import { readContextLength } from "./gguf_header.ts";
+import type { WllamaInfo, WllamaLoadOptions, WllamaModel } from "./interface.ts";
+import { createModel } from "./model.ts";
+import { limitHeapGrowth, withWorkerCode } from "./worker_code.ts";
+
+/** Loads `model`; nothing else may load meanwhile. */
+export async function loadModel(
+  host: EngineHost,
+  model: OpenModel,
+  options: WllamaLoadOptions,
+): Promise<WllamaModel> {
+  const started = performance.now();
+  const { signal } = options;
+  if (signal?.aborted) throw cancelled();
+  checkFiles(model);
+  if (options.backend === "native") {
+    throw new AppError("UNSUPPORTED_FEATURE", 'wllama has the backends "wasm" and "webgpu"');
+  }
+  const lease = await host.takeThreads(Math.max(options.threads ?? 1, 1));
+  const log = new EngineLog();
+  const reads = new FileReads(model.files, options.progress);
+  const parallel = Math.max(options.parallel ?? 1, 1);
+  let wllama: Wllama | undefined;
+  try {
+    const wasm = await host.asset("wllama.wasm");
+    const trained = await readContextLength(reads.files[0]!);
+    const wanted = options.contextLength ?? 4096;
+    const contextLength = trained === undefined ? wanted : Math.min(wanted, trained);
+    const loading = wllama = await withWorkerCode(async () => {
+      const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
+      // The stub keeps it from looking for OPFS; null keeps it from its CDN.
+      const created = new Wllama({ default: url }, {
+        cacheManager: {} as CacheManager,
+        logger: log,
+      });
+      created.setCompat(null);
+      await interruptible(
+        created,
+        signal,
+        () =>
+          created.loadModel(reads.files as unknown as Blob[], {
+            n_ctx: contextLength * parallel,
+            n_threads: lease.threads,
+            n_parallel: parallel,
+            n_gpu_layers: options.backend === "webgpu" ? 99_999 : 0,
+            // Its own cache for each sequence: in a shared one a long call fails all the others.
+            kv_unified: false,
+            // What was asked before stays where it is, instead of being copied aside at each new call.
+            cache_idle_slots: false,
+            // How long a step takes: what a cancelled call or another's next token waits for.
+            n_batch: promptStep,
+            n_ubatch: promptStep,
+            // The answer is text; thoughts stay in it.
+            skip_chat_parsing: true,
+            reasoning_format: "none",
+          }),
+      );
+      return created;
+    });
+    const loaded = loading.getLoadedContextInfo() as LoadedInfo;
+    if (loaded.success === false) throw new Error("llama.cpp did not take the model");
+    limitHeapGrowth(workerOf(loading), (options.heapGrowthMb ?? 256) * 1_048_576);
+    const info: WllamaInfo = {
+      engine: "wllama",
+      engineVersion: `llama.cpp ${Wllama.getLibllamaVersion()}`,
+      backend: log.offloadedLayers > 0 ? "webgpu" : "wasm",
+      threads: loading.getNumThreads(),
+      loadMs: performance.now() - started,
+      contextLength: Math.min(Math.floor(loaded.n_ctx / parallel), loaded.n_ctx_train),
+      trainedContextLength: loaded.n_ctx_train,
+      parallel,
+      hasChatTemplate: loading.getChatTemplate() !== null,
+      bosToken: loading.getBOS(),
+      eosToken: loading.getEOS(),
+      vocabularySize: loaded.n_vocab,
+    };
+    return createModel({
+      wllama: loading,
+      info,
+      lastError: () => log.takeError(),
+      release: lease.release,
+    });
+  } catch (cause) {
+    await wllama?.exit();
+    lease.release();
+    if (signal?.aborted) throw cancelled();
+    throw reads.error ?? toLoadError(cause, log);
+  }
+}
+
+const promptStep = 256;
+const maxFileBytes = 2 ** 31 - 1;
+
+interface LoadedInfo {
+  success?: boolean;
+  n_ctx: number;
+  n_ctx_train: number;
+  n_vocab: number;
+}
+
+function checkFiles({ id, files }: OpenModel): void {
+  if (files.length === 0) throw new AppError("INVALID_MODEL", `The model "${id}" has no files`);
+  const large = files.find(({ size }) => size > maxFileBytes);
+  if (large !== undefined) {
+    throw new AppError(
+      "UNSUPPORTED_FEATURE",
+      `"${large.name}" has ${large.size} bytes, wllama reads at most ${maxFileBytes} a file: split it with llama-gguf-split`,
+    );
+  }
+}
+
+/** wllama cannot be told to stop loading; its Worker can be ended, and what waits for it failed. */
+async function interruptible(
+  wllama: Wllama,
+  signal: AbortSignal | undefined,
+  load: () => Promise<void>,
+): Promise<void> {
+  const interrupt = () => {
+    const { proxy } = wllama as unknown as { proxy?: { abort(text: string, stack: string): void } };
+    wllama.exit();
+    proxy?.abort("interrupted", "");
+  };
+  signal?.throwIfAborted();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    await load();
+    signal?.throwIfAborted();
+  } catch (error) {
+    await wllama.exit();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+  }
+}
+
+function cancelled(): AppError {
+  return new AppError("CANCELLED", "The load was cancelled");
+}
+
+function workerOf(wllama: Wllama): Worker {
+  return (wllama as unknown as { proxy: { worker: Worker } }).proxy.worker;
+}
+
+function toLoadError(cause: unknown, log: EngineLog): AppError {
+  if (cause instanceof AppError && cause.code !== "INVALID_INPUT") return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const reason = log.takeError() ?? message;
+  if (/alloc|out of memory|OOM|heap/i.test(`${reason} ${message}`)) {
+    return new AppError("OUT_OF_MEMORY", `The model does not fit into memory: ${reason}`, {
+      cause,
+    });
+  }
+  return new AppError("INVALID_MODEL", `The model did not load: ${reason}`, { cause });
+}
+
+/** What the engine says, as far as it matters: its last error, and where the layers went. */
+class EngineLog {
+  offloadedLayers = 0;
+  #lastError: string | undefined;
+
+  debug = (...line: unknown[]) => this.#read(line);
+  log = (...line: unknown[]) => this.#read(line);
+  warn = (...line: unknown[]) => this.#read(line);
+  error = (...line: unknown[]) => {
+    const [text] = line;
+    if (typeof text === "string" && text.trim() !== "" && !text.startsWith("Stack trace")) {
+      this.#lastError = text.trim().slice(0, 500);
+    }
+  };
+
+  /** The last error since the last time this was asked. */
+  takeError(): string | undefined {
+    const error = this.#lastError;
+    this.#lastError = undefined;
+    return error;
+  }
+
+  #read([text]: unknown[]): void {
+    const found = typeof text === "string" ? /offloaded (\d+)\/\d+ layers to GPU/.exec(text) : null;
+    if (found !== null) this.offloadedLayers = Number(found[1]);
+  }
+}
+
+/** The model's files, telling how much was read and why a read failed. */
+class FileReads {
+  error: unknown;
+  readonly files: ModelFile[];
+
+  constructor(files: readonly ModelFile[], progress: ((readBytes: number) => void) | undefined) {
+    let readBytes = 0;
+    this.files = files.map((file) => ({
+      name: file.name,
+      size: file.size,
+      slice: (start, end) => {
+        const part = file.slice(start, end);
+        return {
+          size: part.size,
+          arrayBuffer: async () => {
+            try {
+              const buffer = await part.arrayBuffer();
+              readBytes += buffer.byteLength;
+              progress?.(readBytes);
+              return buffer;
+            } catch (error) {
+              this.error ??= error;
+              throw error;
+            }
+          },
+        };
+      },
+    }));
+  }
+}
