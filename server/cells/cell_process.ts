@@ -200,13 +200,19 @@ function isHeapAbort(code: number, lastStderr: string): boolean {
   return code === 133 || /out of memory/i.test(lastStderr);
 }
 
+const longReadMs = 10;
+
 async function readPipe(pipe: Deno.Conn, port: BytePort): Promise<void> {
   const chunk = new Uint8Array(64 * 1024);
   try {
     while (true) {
       const count = await pipe.read(chunk);
       if (count === null) break;
+      const startedMs = performance.now();
       port.feed(chunk.subarray(0, count));
+      const spentMs = performance.now() - startedMs;
+      // One frame may be dear to read. A cell that sends such ones without end leaves two thirds of the time to others.
+      if (spentMs > longReadMs) await new Promise((resolve) => setTimeout(resolve, 2 * spentMs));
     }
   } catch {
     // The pipe broke: the same as its end.

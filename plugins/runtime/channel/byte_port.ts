@@ -13,6 +13,7 @@ import {
   FrameReader,
   maxFrameBytes,
 } from "./frame.ts";
+import { jsonProblem, maxJsonWeight } from "./json_weight.ts";
 import type { Port, PortReceiver } from "./port.ts";
 
 export interface ByteTransport {
@@ -62,9 +63,7 @@ export function createBytePort(transport: ByteTransport, options: BytePortOption
       push(withBuffers);
     } else {
       const json = JSON.stringify(message);
-      if (json.length * 3 > frameCap) {
-        checkSize(new TextEncoder().encode(json).length + 2, frameCap);
-      }
+      if (json.length * 3 > Math.min(frameCap, maxJsonWeight)) checkJson(json, frameCap);
       if (jsonChars + json.length > maxBatchChars) sealMessages();
       jsons.push(json);
       jsonChars += json.length;
@@ -171,6 +170,13 @@ export function createBytePort(transport: ByteTransport, options: BytePortOption
 
 const maxBatchChars = 256 * 1024;
 const maxEarlyFrames = 64;
+
+function checkJson(json: string, cap: number): void {
+  const bytes = new TextEncoder().encode(json);
+  checkSize(bytes.length + 2, cap);
+  const problem = jsonProblem(bytes);
+  if (problem !== undefined) throw new AppError("PAYLOAD_TOO_LARGE", `The message ${problem}`);
+}
 
 function checkSize(bytes: number, cap: number): void {
   if (bytes > cap) {

@@ -3,6 +3,7 @@
 
 import { AppError } from "../contract/error.ts";
 import type { Message } from "../contract/message.ts";
+import { jsonProblem } from "./json_weight.ts";
 
 export const frameKind = {
   /** A JSON array of messages. */
@@ -123,6 +124,8 @@ export function encodeBuffers(message: Message): Uint8Array<ArrayBuffer> | undef
     message: bare,
     buffers: found.map(({ path, type, bytes }) => ({ path, type, length: bytes.length })),
   }));
+  const problem = jsonProblem(json);
+  if (problem !== undefined) throw new AppError("PAYLOAD_TOO_LARGE", `The message ${problem}`);
   const length = new Uint8Array(4);
   writeU32(length, 0, json.length);
   return encodeFrame(frameKind.buffers, length, json, ...found.map(({ bytes }) => bytes));
@@ -162,6 +165,8 @@ const arrayTypes = {
 } as const;
 
 function parseJson(bytes: Uint8Array): unknown {
+  const problem = jsonProblem(bytes);
+  if (problem !== undefined) throw new AppError("PROTOCOL_VIOLATION", `A frame ${problem}`);
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (cause) {
