@@ -7,4 +7,5 @@ const source =
 const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 const worker = new Worker(url, { type: "module", deno: { permissions: "none" } });
 worker.onmessage = ({ data }) => process.send?.(data);
+process.on("disconnect", () => process.exit());
 process.on("message", (message) => worker.postMessage(message));
