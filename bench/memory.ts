@@ -16,8 +16,8 @@ export async function measureMemory(): Promise<Section> {
   for (const hold of ["cgroup", "poll", "rlimit"] as const) {
     const peaks: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      const { exit, peakMib } = await measureOvershoot(hold, { bundles });
-      if (exit !== undefined) peaks.push(peakMib);
+      const { ended, peakMib } = await measureOvershoot(hold, { bundles });
+      if (ended !== undefined) peaks.push(peakMib);
     }
     overshoots.push({
       what: `peak of a cell that grows, held by ${hold} alone`,

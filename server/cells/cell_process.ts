@@ -11,6 +11,7 @@ import type {
   CellUsage,
   Enforcement,
 } from "../../plugins/runtime/host/cell.ts";
+import { toPlainText } from "../../plugins/runtime/host/plain_text.ts";
 import type { CellDoor } from "./listen.ts";
 import type { MemoryLimit } from "./memory_limit.ts";
 import { pumpOutput } from "./output.ts";
@@ -157,7 +158,10 @@ export class CellProcess implements Cell {
   #take(report: ControlReport): void {
     if (report?.kind === "pong") this.#pings.get(report.id)?.();
     else if (report?.kind === "fault") {
-      this.kill("crashed", `The plugin's Worker failed: ${String(report.message).slice(0, 2000)}`);
+      this.kill(
+        "crashed",
+        `The plugin's Worker failed: ${toPlainText(String(report.message), 500)}`,
+      );
     } else throw new AppError("PROTOCOL_VIOLATION", "The cell sent an unknown control frame");
   }
 
@@ -170,7 +174,7 @@ export class CellProcess implements Cell {
     const outputs = [
       pumpOutput(child.stdout, (line) => spec.output("stdout", line), child.status),
       pumpOutput(child.stderr, (line) => {
-        this.#lastStderr = line;
+        this.#lastStderr = toPlainText(line, 500);
         spec.output("stderr", line);
       }, child.status),
     ];
@@ -211,8 +215,8 @@ async function readPipe(pipe: Deno.Conn, port: BytePort): Promise<void> {
       const startedMs = performance.now();
       port.feed(chunk.subarray(0, count));
       const spentMs = performance.now() - startedMs;
-      // One frame may be dear to read. A cell that sends such ones without end leaves two thirds of the time to others.
-      if (spentMs > longReadMs) await new Promise((resolve) => setTimeout(resolve, 2 * spentMs));
+      // One frame may be dear to read. A cell that sends such ones without end leaves three quarters of the time to others.
+      if (spentMs > longReadMs) await new Promise((resolve) => setTimeout(resolve, 3 * spentMs));
     }
   } catch {
     // The pipe broke: the same as its end.

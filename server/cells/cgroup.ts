@@ -2,6 +2,7 @@
 // version 2 (memory.max), or version 1 (memory.limit_in_bytes), as many hosts still have.
 
 import { join } from "node:path";
+import { cellName, sweepLeftovers } from "./leftovers.ts";
 
 export interface MemoryCgroup {
   add(pid: number): void;
@@ -21,7 +22,7 @@ const v2: Version = { limitFile: "memory.max", killFile: "memory.events" };
 /** Undefined where this process may not make one. */
 export function createMemoryCgroup(limitBytes: number): MemoryCgroup | undefined {
   for (const { parent, version } of candidates()) {
-    const folder = join(parent, `bkg-cell-${crypto.randomUUID()}`);
+    const folder = join(parent, cellName());
     try {
       Deno.mkdirSync(folder);
     } catch {
@@ -58,6 +59,11 @@ function openCgroup(folder: string, version: Version): MemoryCgroup {
       }
     },
   };
+}
+
+/** Removes the groups that killed servers left. */
+export function sweepCgroups(): void {
+  for (const { parent } of candidates()) sweepLeftovers(parent, { recursive: false });
 }
 
 /** This process's own groups, read from /proc/self/cgroup (cgroups(7)). */

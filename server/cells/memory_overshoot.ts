@@ -9,8 +9,8 @@ import { createSpawnCell } from "./spawn.ts";
 import { createCellWatch } from "./watch.ts";
 
 export interface Overshoot {
-  /** Undefined when this system does not have this way of holding memory. */
-  exit: CellExit | undefined;
+  /** How the growth ended; undefined when this system does not have this way of holding memory. */
+  ended: "refused" | CellExit["reason"] | undefined;
   limitMib: number;
   /** The most resident memory that was seen, MiB; sampled every 2 ms. */
   peakMib: number;
@@ -39,7 +39,7 @@ export async function measureOvershoot(
   }, { signal: new AbortController().signal });
   if (!cell.enforcement.memory.includes(hold)) {
     await cell[Symbol.asyncDispose]();
-    return { exit: undefined, limitMib, peakMib: 0 };
+    return { ended: undefined, limitMib, peakMib: 0 };
   }
   let peakMib = 0;
   const sampler = setInterval(() => {
@@ -48,9 +48,13 @@ export async function measureOvershoot(
   const channel = createChannel(cell.port);
   await channel.call("init", { contract: "1", pluginId: "grow", settings: {}, capabilities: [] });
   await channel.call("test.grow", { input: null, principal: "test" }).catch(() => {});
-  const exit = await cell.exited;
+  // RLIMIT_DATA refuses an allocation, which the plugin may survive; the others end the cell.
+  const survived = new Promise<"refused">((resolve) => setTimeout(resolve, 1000, "refused"));
+  const ended = await Promise.race([cell.exited.then(({ reason }) => reason), survived]);
   clearInterval(sampler);
-  return { exit, limitMib, peakMib };
+  channel.close();
+  await cell[Symbol.asyncDispose]();
+  return { ended, limitMib, peakMib };
 }
 
 function readPeakMib(pid: number | undefined): number {

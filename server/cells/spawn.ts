@@ -1,11 +1,14 @@
 // Starts cells: a child of this same executable, its pipe, its throw-away folder, its limits.
 // Everything that comes out of the pipe is plugin-authored; see docs/security.md.
 
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { Cell, CellSpec, SpawnCell } from "../../plugins/runtime/host/cell.ts";
 import { CellProcess } from "./cell_process.ts";
+import { sweepCgroups } from "./cgroup.ts";
 import { cellCommand, noFolderName } from "./command.ts";
+import { cellName, sweepLeftovers } from "./leftovers.ts";
 import { listenForCell } from "./listen.ts";
 import { limitMemory, type MemoryHold } from "./memory_limit.ts";
 import type { StartOrder } from "./start_order.ts";
@@ -30,12 +33,15 @@ const helloTimeoutMs = 20_000;
 
 /** Makes the function that starts cells as child processes. */
 export function createSpawnCell(deps: SpawnDeps): SpawnCell {
+  sweepLeftovers(tmpdir(), { recursive: true });
+  sweepCgroups();
   return (spec, { signal }) => spawnCell(deps, spec, signal);
 }
 
 async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): Promise<Cell> {
   signal.throwIfAborted();
-  const folder = await Deno.makeTempDir({ prefix: "bkg-cell-" });
+  const folder = join(tmpdir(), cellName());
+  await Deno.mkdir(folder, { mode: 0o700 });
   const cleanups = new AsyncDisposableStack();
   cleanups.defer(() => Deno.remove(folder, { recursive: true }).catch(() => {}));
   try {

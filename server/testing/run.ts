@@ -1,11 +1,17 @@
 // `deno task test`: runs every test, passes arguments on, and ends with "N passed, N failed".
-// A run that leaves a cell behind has failed.
+// A run that leaves a cell behind has failed, and so has one that hangs.
 
 import { cellProcesses } from "./processes.ts";
+
+const maxMinutes = 40;
 
 const before = new Set(cellProcesses());
 const args = ["test", "-A", "--no-prompt", "--lock=deno.test.lock", ...Deno.args];
 const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
+const hung = setTimeout(() => {
+  console.log(`the tests were not done within ${maxMinutes} minutes`);
+  child.kill("SIGKILL");
+}, maxMinutes * 60_000);
 
 const counts = { passed: 0, failed: 0 };
 const decoder = new TextDecoder();
@@ -15,6 +21,7 @@ for await (const chunk of child.stdout) {
   tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4000);
 }
 const { success } = await child.status;
+clearTimeout(hung);
 // deno-lint-ignore no-control-regex
 const plain = tail.replaceAll(/\u001b\[[0-9;]*m/g, "");
 const summary = [...plain.matchAll(/\| (\d+) passed[^|]*\| (\d+) failed/g)].at(-1);

@@ -53,7 +53,7 @@ function createHostPipe() {
   const port = createBytePort({
     write: (bytes) => post(bytes, [bytes.buffer]),
     close: () => {},
-  });
+  }, { trustedPeer: true });
   self.addEventListener("message", ({ data }: MessageEvent) => {
     if (data instanceof Uint8Array) port.feed(data);
   });

@@ -31,7 +31,7 @@ interface PendingCall {
   credit: number;
   resolve(value: unknown): void;
   reject(error: AppError): void;
-  chunk?: (value: unknown) => void;
+  chunk?: (value: unknown, bytes: number) => void;
   removeAbort?: () => void;
 }
 
@@ -39,6 +39,8 @@ export class OutgoingCalls {
   readonly #deps: OutgoingDeps;
   readonly #calls = new Map<number, PendingCall>();
   #nextId = 0;
+  /** Bytes of chunks that came and were not taken yet, of all streams. */
+  #heldBytes = 0;
   #sweeper: ReturnType<typeof setInterval> | undefined;
   #closed: AppError | undefined;
 
@@ -62,7 +64,7 @@ export class OutgoingCalls {
     options: StreamOptions = {},
   ): AsyncGenerator<unknown, unknown> {
     const window = options.credit ?? defaultCredit;
-    const items: unknown[] = [];
+    const items: { value: unknown; bytes: number }[] = [];
     let outcome: { value: unknown } | { error: AppError } | undefined;
     let wake: (() => void) | undefined;
     const settle = (result: typeof outcome) => {
@@ -74,8 +76,9 @@ export class OutgoingCalls {
       credit: window,
       resolve: (value) => settle({ value }),
       reject: (error) => settle({ error }),
-      chunk: (value) => {
-        items.push(value);
+      chunk: (value, bytes) => {
+        items.push({ value, bytes });
+        this.#heldBytes += bytes;
         wake?.();
       },
     });
@@ -86,13 +89,14 @@ export class OutgoingCalls {
         if (outcome !== undefined && "error" in outcome && outcome.error.code === "CANCELLED") {
           throw outcome.error;
         }
-        if (items.length > 0) {
-          const item = items.shift();
+        const item = items.shift();
+        if (item !== undefined) {
+          this.#heldBytes -= item.bytes;
           if (++taken * 2 >= window) {
             this.#giveCredit(id, taken);
             taken = 0;
           }
-          yield item;
+          yield item.value;
         } else if (outcome !== undefined) {
           if ("error" in outcome) throw outcome.error;
           return outcome.value;
@@ -102,12 +106,13 @@ export class OutgoingCalls {
         }
       }
     } finally {
+      for (const { bytes } of items) this.#heldBytes -= bytes;
       if (outcome === undefined) this.#abandon(id, new AppError("CANCELLED", "The caller left"));
     }
   }
 
   /** Takes one answer of the peer; throws PROTOCOL_VIOLATION when it fits no call. */
-  receive(message: Answer): void {
+  receive(message: Answer, bytes = 0): void {
     const call = this.#calls.get(message.id);
     if (call === undefined) {
       throw new AppError(
@@ -120,7 +125,7 @@ export class OutgoingCalls {
       case "alive":
         return;
       case "chunk":
-        return this.#receiveChunk(call, message);
+        return this.#receiveChunk(call, message, bytes);
       case "result":
         this.#settle(message.id, call);
         if (!call.abandoned) call.resolve(message.value);
@@ -147,7 +152,7 @@ export class OutgoingCalls {
     input: unknown,
     { options, credit, ...settlers }:
       & Pick<PendingCall, "options" | "credit" | "resolve" | "reject">
-      & { chunk?: (value: unknown) => void },
+      & { chunk?: (value: unknown, bytes: number) => void },
   ): number {
     const id = this.#nextId++;
     const { signal, deadlineMs } = options;
@@ -185,7 +190,7 @@ export class OutgoingCalls {
     return id;
   }
 
-  #receiveChunk(call: PendingCall, message: ChunkMessage): void {
+  #receiveChunk(call: PendingCall, message: ChunkMessage, bytes: number): void {
     if (call.chunk === undefined || call.credit === 0) {
       throw new AppError("PROTOCOL_VIOLATION", `A chunk of "${call.method}" came without credit`);
     }
@@ -197,7 +202,12 @@ export class OutgoingCalls {
     }
     call.nextSeq++;
     call.credit--;
-    if (!call.abandoned) call.chunk(message.value);
+    if (call.abandoned) return;
+    if (this.#heldBytes + bytes > maxHeldBytes) {
+      const error = `The reader left ${Math.round(this.#heldBytes)} bytes of chunks unread`;
+      return this.#abandon(message.id, new AppError("PAYLOAD_TOO_LARGE", error));
+    }
+    call.chunk(message.value, bytes);
   }
 
   #giveCredit(id: number, count: number): void {
@@ -255,6 +265,8 @@ export class OutgoingCalls {
 }
 
 const defaultCredit = 16;
+/** Bytes of chunks that one peer may have waiting for slow readers: credit counts chunks, not their size. */
+const maxHeldBytes = 64 * 1024 * 1024;
 const sweepMs = 100;
 
 // C0 without tab and line feed, DEL, C1, bidi marks, embeddings, overrides and isolates (UAX #9).

@@ -41,7 +41,7 @@ class PeerChannel implements Channel {
       fallbackCode: options.fallbackCode ?? "INTERNAL",
     });
     port.open({
-      receive: (value) => this.#receive(value),
+      receive: (value, bytes = 0) => this.#receive(value, bytes),
       closed: (error) =>
         this.#finish(
           error === undefined
@@ -71,20 +71,20 @@ class PeerChannel implements Channel {
     this.#finish(error ?? new AppError("CELL_LOST", "The channel was closed"), error);
   }
 
-  #receive(value: unknown): void {
+  #receive(value: unknown, bytes: number): void {
     if (this.#isClosed) return;
     try {
       const message = parseMessage(value);
       if (message === undefined) {
         throw new AppError("PROTOCOL_VIOLATION", "The peer sent something that is no message");
       }
-      this.#route(message);
+      this.#route(message, bytes);
     } catch (error) {
       this.#finish(toAppError(error, "PROTOCOL_VIOLATION"));
     }
   }
 
-  #route(message: Message): void {
+  #route(message: Message, bytes: number): void {
     switch (message.kind) {
       case "call":
         return this.#incoming.start(message);
@@ -98,7 +98,7 @@ class PeerChannel implements Channel {
       case "chunk":
       case "result":
       case "error":
-        return this.#outgoing.receive(message);
+        return this.#outgoing.receive(message, bytes);
     }
   }
 

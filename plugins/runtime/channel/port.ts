@@ -15,7 +15,8 @@ export interface Port {
 }
 
 export interface PortReceiver {
-  receive(value: unknown): void;
+  /** `bytes`: what the message took on its way, where the port knows; it bounds what is held for slow readers. */
+  receive(value: unknown, bytes?: number): void;
   /** Called once, when no further message can come; `error` says why when that was not a plain close. */
   closed(error?: Error): void;
 }

@@ -92,7 +92,7 @@ export function nestedPlugin(attack: string, options: { wait?: boolean } = {}): 
 
 /** What Deno and bkg say when something is not allowed. */
 export const refusal =
-  /Requires (?:\S+) access|NotCapable|PermissionDenied|EPERM|escalate|not defined|not available/i;
+  /Requires \S+ access|NotCapable|PermissionDenied|EPERM|escalate|(?:Deno|localStorage|importScripts) is not defined/i;
 
 /** An attempt that must fail with a refusal, in a cell that lives on. */
 export const refused = { code: "PLUGIN_ERROR", stop: "none", message: refusal } as const;

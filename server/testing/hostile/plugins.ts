@@ -4,10 +4,11 @@ import { permissionsSchema } from "../../../plugins/runtime/contract/grant.ts";
 import type { Permissions } from "../../../plugins/runtime/contract/grant.ts";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import type { Limits } from "../../../plugins/runtime/contract/manifest.ts";
-import type { Cell, CellExit, SpawnCell } from "../../../plugins/runtime/host/cell.ts";
+import type { CellExit, SpawnCell } from "../../../plugins/runtime/host/cell.ts";
 import type { Principal } from "../../../plugins/runtime/host/host.ts";
 import type { InstalledPlugin } from "../../../plugins/runtime/host/registry.ts";
 import type { PluginHostDeps } from "../../../plugins/runtime/host/plugin_host.ts";
+import { cgroupsOf } from "./leftovers.ts";
 
 export const operator: Principal = { id: "operator", role: "admin" };
 
@@ -59,16 +60,16 @@ export function hostDeps(spawnCell: SpawnCell): Omit<PluginHostDeps, "plugins"> 
 }
 
 export interface CellRecord {
-  pid: number | undefined;
-  cell: Cell;
-  exit: Promise<CellExit>;
+  readonly pid: number | undefined;
+  readonly exit: Promise<CellExit>;
+  readonly cgroups: readonly string[];
 }
 
 /** Notes every cell that `spawnCell` starts, so that a test sees how each ended. */
 export function recordCells(spawnCell: SpawnCell, into: CellRecord[]): SpawnCell {
   return async (spec, options) => {
     const cell = await spawnCell(spec, options);
-    into.push({ pid: cell.pid, cell, exit: cell.exited });
+    into.push({ pid: cell.pid, exit: cell.exited, cgroups: cgroupsOf(cell.pid) });
     return cell;
   };
 }

@@ -54,6 +54,16 @@ export const files: HostileCase[] = [
     const stolen = readFileSync("/etc/passwd", "utf8");`,
   ),
   atImport(
+    "static npm: import",
+    `import * as stolen from "npm:zod@4.6.7";`,
+    /npm specifiers were requested/,
+  ),
+  atImport(
+    "static npm: import in a data: module",
+    `import stolen from "${dataModule(`export { default } from "npm:zod@4.6.7";`)}";`,
+    /npm specifiers were requested/,
+  ),
+  atImport(
     "static import in a data: module",
     `import stolen from "${
       dataModule(`export { default } from "file:///etc/passwd" with { type: "text" };`)
@@ -91,9 +101,10 @@ export const files: HostileCase[] = [
      return (await import(url)).default;`,
   ),
   own(
-    "import defer and import source",
+    "import source",
     `const text = 'import source stolen from "file:///etc/passwd"; export default stolen;';
      return (await import("data:text/javascript," + encodeURIComponent(text))).default;`,
+    /Requires read access|source phase is unsupported/,
   ),
   own(`fetch("file:")`, `return await (await fetch("file:///etc/passwd")).text();`),
   own(`node:fs`, `return (await import("node:" + "fs")).readFileSync("/etc/passwd", "utf8");`),

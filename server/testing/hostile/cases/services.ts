@@ -1,12 +1,6 @@
 // Plugins that abuse what the host offers: logs, output, metrics, service calls, grants.
 
-import {
-  frameText,
-  type HostileCase,
-  nestedPlugin,
-  plugin,
-  streamPlugin,
-} from "../hostile_case.ts";
+import { frameText, type HostileCase, nestedPlugin, plugin } from "../hostile_case.ts";
 
 const limits = { timeoutMs: 1500 };
 const ok = { code: "ok", stop: "none" } as const;
@@ -62,6 +56,19 @@ export const services: HostileCase[] = [
     expect: { code: "PLUGIN_ERROR", stop: "none", message: /^[^\u0000-\u001f\u007f-\u009f]*$/ },
   },
   {
+    name: "ANSI escapes in its last words",
+    code: nestedPlugin(`
+      Deno.stderr.writeSync(new TextEncoder().encode("\\u001b[2Jlast words\\u0007\\n"));
+      Deno.kill(Deno.pid, "SIGKILL");`),
+    limits,
+    expect: {
+      code: "CELL_LOST",
+      stop: "crashed",
+      // deno-lint-ignore no-control-regex
+      message: /^(?=.*last words)[^\u0000-\u001f\u007f-\u009f]*$/,
+    },
+  },
+  {
     name: "an error that speaks for the host",
     code: plugin(`
       const error = new Error("log in again");
@@ -91,13 +98,19 @@ export const services: HostileCase[] = [
       }
       return "done";`),
     limits: { timeoutMs: 6000 },
-    expect: { ...ok, value: "done", log: /Dropped/ },
+    expect: { ...ok, value: "done", log: /line 5\d\d/ },
   },
   {
-    name: "one log line of 20 MB",
-    code: plugin(`call.ctx.log.info("x".repeat(20_000_000)); return "done";`),
+    name: "one log line of 7 MB",
+    code: plugin(`call.ctx.log.info("x".repeat(7_000_000)); return "done";`),
     limits: { timeoutMs: 2000 },
     expect: { ...ok, value: "done" },
+  },
+  {
+    name: "one log line over the frame's cap",
+    code: plugin(`call.ctx.log.info("x".repeat(20_000_000)); return "done";`),
+    limits: { timeoutMs: 2000 },
+    expect: { code: "PAYLOAD_TOO_LARGE", stop: "none" },
   },
   {
     name: "metric flood, undeclared and by bad names",
@@ -121,7 +134,7 @@ export const services: HostileCase[] = [
       }
       return [...codes].sort();`),
     limits: { timeoutMs: 8000 },
-    expect: { ...ok, value: ["GRANT_DENIED"] },
+    expect: { ...ok, value: ["GRANT_DENIED", "QUEUE_FULL"] },
   },
   {
     name: "service calls whose answers nobody reads",
@@ -137,13 +150,14 @@ export const services: HostileCase[] = [
   },
   {
     name: "unknown service",
+    // The guest's channel ends with the answer to a call that it never made.
     code: plugin(
       `raw(messages({ kind: "call", id: 7777, method: "__proto__", input: {}, credit: 0 }));
-      return "asked";`,
+      await new Promise(() => {});`,
       { before: frameText },
     ),
-    limits,
-    expect: { ...ok, value: "asked" },
+    limits: { timeoutMs: 400 },
+    expect: { code: "TIMEOUT", stop: "silence" },
   },
   {
     name: "a manifest that asks for more than it was granted",
@@ -165,17 +179,10 @@ export const services: HostileCase[] = [
       `for (let id = 0; id < 50; id++) {
         raw(messages({ kind: "call", id: 8000 + id, method: "threads.take", input: { wanted: 1e9 }, credit: 0 }));
       }
-      return "taken";`,
+      await new Promise(() => {});`,
       { before: frameText },
     ),
-    limits,
-    expect: { ...ok, value: "taken" },
-  },
-  {
-    name: "a stream that is never read to its end",
-    code: streamPlugin(`for (let n = 0; n < 100; n++) yield n;`),
-    limits,
-    call: "stream",
-    expect: { ...ok, value: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] },
+    limits: { timeoutMs: 400 },
+    expect: { code: "TIMEOUT", stop: "silence" },
   },
 ];

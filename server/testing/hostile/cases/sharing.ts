@@ -26,8 +26,8 @@ const workerCase = (name: string, code: string): HostileCase => ({
   expect: refused,
 });
 
-/** The second plugin's part: it answers "nothing" unless something came across. */
-const accomplice = (body: string) => plugin(body).replaceAll(`"evil.`, `"accomplice.`);
+/** The second plugin answers "nothing" unless something came across. */
+const accomplice = (text: string) => text.replaceAll(`"evil.`, `"accomplice.`);
 
 const crossing = (name: string, code: string, other: string): HostileCase => ({
   name,
@@ -81,8 +81,9 @@ export const sharing: HostileCase[] = [
       });`),
   ),
   crossing(
+    // The test listens too, and must hear nothing.
     "BroadcastChannel toward the host",
-    nestedPlugin(`new BroadcastChannel("bkg").postMessage("secret"); return "sent";`),
+    nestedPlugin(`new BroadcastChannel("plugins").postMessage("secret"); return "sent";`),
     plugin(`return "nothing";`),
   ),
   crossing(
@@ -111,7 +112,7 @@ export const sharing: HostileCase[] = [
       return seen.join() || "nothing";`),
   ),
   crossing(
-    "Web Locks, shared memory names and performance marks",
+    "performance marks and registered symbols",
     nestedPlugin(`performance.mark("secret"); globalThis[Symbol.for("secret")] = 1; return "set";`),
     nestedPlugin(`
       return performance.getEntriesByName("secret").length > 0 || Symbol.for("secret") in globalThis
