@@ -5,6 +5,7 @@ import { AppError, isErrorCode } from "../../plugins/runtime/contract/error.ts";
 import { readOperatorKey } from "../auth/operator_key.ts";
 import { type Env, isLoopback, readConfig, readSecret } from "../config.ts";
 import type { Arguments, CliIo } from "./command.ts";
+import { programName } from "./program_name.ts";
 
 export interface Client {
   readonly url: string;
@@ -43,10 +44,14 @@ export function createClient(url: string, token: string, doFetch: typeof fetch =
       });
     } catch (cause) {
       if (init.signal?.aborted) throw cause;
-      throw new AppError("UNAVAILABLE", `Nothing answers at ${url}; start it with "bkg serve"`, {
-        cause,
-        details: { unreachable: true },
-      });
+      throw new AppError(
+        "UNAVAILABLE",
+        `Nothing answers at ${url}; start it with "${programName()} serve"`,
+        {
+          cause,
+          details: { unreachable: true },
+        },
+      );
     }
     if (!response.ok) throw await problemOf(response);
     return response;
@@ -120,7 +125,7 @@ async function tokenFor(
   if (token !== undefined) return token;
   throw new AppError(
     "UNAVAILABLE",
-    `There is no key in "${dataDir}" yet; "bkg serve" makes it at its first start`,
+    `There is no key in "${dataDir}" yet; "${programName()} serve" makes it at its first start`,
     { details: { unreachable: true } },
   );
 }

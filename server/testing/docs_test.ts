@@ -42,7 +42,7 @@ Deno.test("docs/plugins.md: the example is the one in docs/examples, and its cal
     .replaceAll(documentedUrl, server.url);
   assert.deepEqual(
     JSON.parse(await run("sh", ["-c", curl])),
-    JSON.parse(block(page, "json", '{ "words"')),
+    JSON.parse(block(page, "json", '{ "words": 3')),
   );
 });
 

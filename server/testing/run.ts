@@ -1,11 +1,11 @@
 // `deno task test`: runs every test, passes arguments on, and ends with "N passed, N failed".
 // A run that leaves a cell behind has failed, and so has one that hangs.
 
-import { cellProcesses } from "./processes.ts";
+import { orphanedCells } from "./processes.ts";
 
 const maxMinutes = 40;
 
-const before = new Set(cellProcesses());
+const before = new Set(orphanedCells());
 const args = ["test", "-A", "--no-prompt", "--lock=deno.test.lock", ...Deno.args];
 const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
 const hung = setTimeout(() => {
@@ -28,7 +28,7 @@ const summary = [...plain.matchAll(/\| (\d+) passed[^|]*\| (\d+) failed/g)].at(-
 counts.passed = Number(summary?.[1] ?? 0);
 counts.failed = Number(summary?.[2] ?? 0);
 
-const leftBehind = cellProcesses().filter((pid) => !before.has(pid));
+const leftBehind = orphanedCells().filter((pid) => !before.has(pid));
 if (leftBehind.length > 0) {
   console.log(`cells left behind: ${leftBehind.join(", ")}`);
   counts.failed++;

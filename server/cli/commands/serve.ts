@@ -4,6 +4,7 @@ import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { type ConfigOverrides, readConfig } from "../../config.ts";
 import { createLogger } from "../../log.ts";
 import { type Compose, type ReadyFacts, runServer } from "../../main.ts";
+import { programName } from "../program_name.ts";
 import { type CliIo, type Command, exitCodes, UsageError } from "../command.ts";
 
 export const serve: Command = {
@@ -58,7 +59,7 @@ function welcome({ url, tokenPath }: ReadyFacts): string {
   return `bkg is ready at ${url}
 
   Key    ${tokenPath}
-  Chat   bkg run demo-stories-q8_0
+  Chat   ${programName()} run demo-stories-q8_0
   API    curl ${url}/v1/chat/completions \\
            -H "Authorization: Bearer $(cat '${tokenPath}')" -H 'Content-Type: application/json' \\
            -d '{"model":"demo-stories-q8_0","messages":[{"role":"user","content":"Tell me a story"}]}'
