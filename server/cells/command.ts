@@ -2,6 +2,7 @@
 // what the main may do before it gives up the rest.
 
 import { join } from "node:path";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { Limits } from "../../plugins/runtime/contract/manifest.ts";
 import type { CellAddress } from "./start_order.ts";
 
@@ -56,12 +57,26 @@ function cellArguments({ address, bundles, folder, reads, limits }: CellCommandO
     "--no-lock",
     "--no-code-cache",
     "--unstable-worker-options",
-    `--allow-read=${[bundles, folder, ...reads].join(",")}`,
-    `--allow-write=${folder}`,
-    `--allow-net=${address.transport === "unix" ? `unix:${address.path}` : "127.0.0.1"}`,
+    `--allow-read=${listPaths([bundles, folder, ...reads])}`,
+    `--allow-write=${listPaths([folder])}`,
+    `--allow-net=${
+      address.transport === "unix" ? `unix:${listPaths([address.path])}` : "127.0.0.1"
+    }`,
     heap,
     join(bundles, "cell.js"),
   ];
+}
+
+/** Deno reads a comma as the end of a path, and knows no way around it. */
+function listPaths(paths: readonly string[]): string {
+  const odd = paths.find((path) => path.includes(","));
+  if (odd !== undefined) {
+    throw new AppError(
+      "UNSUPPORTED_FEATURE",
+      `A cell cannot be given "${odd}": its path has a comma`,
+    );
+  }
+  return paths.join(",");
 }
 
 function withDataLimit(

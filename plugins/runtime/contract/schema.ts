@@ -3,8 +3,9 @@
 
 import type { JsonSchema } from "./capability.ts";
 import { AppError } from "./error.ts";
-import { compileRoot, explain, passes } from "./schema_compiler.ts";
+import { check, compileRoot } from "./schema_compiler.ts";
 import { SchemaError } from "./schema_keywords.ts";
+import { Budget } from "./schema_run.ts";
 
 /** One place where a value does not match its schema. */
 export interface SchemaIssue {
@@ -13,8 +14,11 @@ export interface SchemaIssue {
   message: string;
 }
 
-/** The issues of a value, at most 20; empty when it matches. */
-export type CheckValue = (value: unknown) => SchemaIssue[];
+/** The issues of a value, at most 20; empty when it matches. Checks that share a budget cost no more than one. */
+export type CheckValue = (value: unknown, budget?: Budget) => readonly SchemaIssue[];
+
+/** What one check, or several together, may cost: about 100 ms. */
+export { Budget };
 
 /** The most characters of JSON that a schema may have. */
 export const maxSchemaChars = 256 * 1024;
@@ -26,11 +30,8 @@ export function compileSchema(schema: JsonSchema, name: string): CheckValue {
   try {
     checkBounds(schema);
     const root = compileRoot(schema);
-    return (value) => {
-      // Ports that clone carry undefined, a pipe does not: it counts as null in both.
-      const given = value === undefined ? null : value;
-      return passes(root, given) ? none : explain(root, given);
-    };
+    // Ports that clone carry undefined, a pipe does not: it counts as null in both.
+    return (value, budget) => check(root, value === undefined ? null : value, budget);
   } catch (cause) {
     if (!(cause instanceof SchemaError)) throw cause;
     throw new AppError(
@@ -49,8 +50,9 @@ export function assertMatches(
   value: unknown,
   code: "INVALID_INPUT" | "INVALID_OUTPUT",
   what: string,
+  budget?: Budget,
 ): void {
-  const issues = check(value);
+  const issues = check(value, budget);
   const [first] = issues;
   if (first === undefined) return;
   const where = first.path === "" ? "" : ` at "${first.path}"`;
@@ -64,8 +66,6 @@ export function assertMatches(
 export function fillDefaults(schema: JsonSchema, value: unknown): unknown {
   return fill(schema, value, 0);
 }
-
-const none: SchemaIssue[] = [];
 
 function fill(schema: unknown, value: unknown, depth: number): unknown {
   if (!isRecord(schema) || depth > maxSchemaDepth) return value;
@@ -90,7 +90,8 @@ function checkBounds(schema: unknown): void {
       throw new SchemaError(`it is nested deeper than ${maxSchemaDepth} levels`, "");
     }
     if (typeof next.value !== "object" || next.value === null) continue;
-    for (const value of Object.values(next.value)) stack.push({ value, depth: next.depth + 1 });
+    const record = next.value as Record<string, unknown>;
+    for (const key of Object.keys(record)) stack.push({ value: record[key], depth: next.depth + 1 });
   }
   const chars = JSON.stringify(schema)?.length ?? 0;
   if (chars > maxSchemaChars) {

@@ -5,19 +5,30 @@ import type { SchemaIssue } from "./schema.ts";
 
 export const maxIssues = 20;
 
-/** Steps that one check may take; a visit of one value by one schema is a step, about 20 ns. */
+/** Steps that one check may take. A step is about 20 ns: whatever walks, copies or hashes pays what it measured. */
 const maxSteps = 5_000_000;
-const maxDepth = 256;
+/** Steps that finding the issues may take when the verdict left fewer. */
+const minExplainSteps = 1_000_000;
+export const maxDepth = 256;
+/** Above this many keys an object is a hash table to V8, whose keys cost six times as much. */
+const fewKeys = 64;
 
 /** Which properties and items of one value some schema has looked at (`unevaluated*`). */
 export class Evaluated {
   readonly keys = new Set<string | number>();
   all = false;
 
-  add(other: Evaluated): void {
-    for (const key of other.keys) this.keys.add(key);
+  add(other: Evaluated, run: Run): void {
     this.all ||= other.all;
+    if (this.all) return;
+    run.spend(3 * other.keys.size);
+    for (const key of other.keys) this.keys.add(key);
   }
+}
+
+/** What several checks together may cost, such as those of a list's items. */
+export class Budget {
+  steps = maxSteps;
 }
 
 export type Check = (value: unknown, run: Run, seen?: Evaluated) => boolean;
@@ -28,17 +39,35 @@ export class TooCostly extends Error {}
 export class Run {
   /** Undefined while only the verdict matters: then the first failure ends the check. */
   issues: SchemaIssue[] | undefined;
+  readonly #wanted: SchemaIssue[] | undefined;
   readonly #path: (string | number)[] = [];
-  #steps = 0;
+  #left: number;
   #depth = 0;
 
-  constructor(issues?: SchemaIssue[]) {
-    this.issues = issues;
+  constructor(steps = maxSteps, issues?: SchemaIssue[]) {
+    this.issues = this.#wanted = issues;
+    this.#left = issues === undefined ? steps : Math.max(steps, minExplainSteps);
+  }
+
+  /** Steps that may still be spent. */
+  get left(): number {
+    return this.#left;
   }
 
   spend(steps: number): void {
-    this.#steps += steps;
-    if (this.#steps > maxSteps) throw new TooCostly("is too large to be checked");
+    this.#left -= steps;
+    if (this.#left < 0) throw new TooCostly("is too large to be checked");
+  }
+
+  /** Pays for a look at the key that is the `count`th of its object. */
+  spendKey(count: number): void {
+    this.spend(count <= fewKeys ? 1 : 6);
+  }
+
+  /** Pays for listing the keys of an object whose walk ended at its first keys: they are all listed before. */
+  spendKeys(object: object): void {
+    const { length } = Object.keys(object);
+    if (length > fewKeys) this.spend(10 * length);
   }
 
   /** Runs `check` on `value` itself. */
@@ -84,16 +113,20 @@ export class Run {
   }
 
   fail(message: () => string): false {
-    if (this.issues !== undefined && this.issues.length < maxIssues) {
+    if (this.issues === undefined) return false;
+    if (this.issues.length < maxIssues) {
       this.issues.push({ path: this.pointer(), message: message() });
-    }
+    } else if (this.issues === this.#wanted) throw new TooCostly("has too many issues");
     return false;
   }
 
   /** RFC 6901. */
   pointer(): string {
-    return this.#path.map((key) =>
-      "/" + String(key).slice(0, 200).replaceAll("~", "~0").replaceAll("/", "~1")
-    ).join("");
+    this.spend(10);
+    return this.#path.map((key) => {
+      const text = String(key).slice(0, 200);
+      this.spend(10 + (text.length >> 1));
+      return "/" + text.replaceAll("~", "~0").replaceAll("/", "~1");
+    }).join("");
   }
 }

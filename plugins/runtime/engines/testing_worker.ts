@@ -144,6 +144,7 @@ async function completeBare(wllama: Wllama, { prompt, maxTokens }: BareRun) {
 async function runBare(files: ModelFile[], run: BareRun) {
   const wllama = await loadBare(files, run);
   try {
+    await completeBare(wllama, { ...run, prompt: "To begin with", maxTokens: 4 });
     return await completeBare(wllama, run);
   } finally {
     await wllama.exit();

@@ -29,6 +29,8 @@ export function createAuditTrail({ now, sink, capacity = 500 }: AuditTrailDeps):
   const ring: AuditEntry[] = [];
   let added = 0;
   let open: AuditEntry | undefined;
+  /** What a flood of this second is counted in; apart from `open`, or other entries between would cut it to pieces. */
+  const floods = new Map<AuditEntry["outcome"], AuditEntry>();
   let windowStartMs = -Infinity;
   let windowServices = 0;
 
@@ -37,19 +39,36 @@ export function createAuditTrail({ now, sink, capacity = 500 }: AuditTrailDeps):
     open = undefined;
   }
 
-  function isFlood(object: string, atMs: number): boolean {
-    if (open?.object === object) return false;
-    if (atMs - windowStartMs >= 1000 || atMs < windowStartMs) {
-      windowStartMs = atMs;
-      windowServices = 0;
+  function closeFloods(): void {
+    for (const entry of floods.values()) sink?.({ ...entry });
+    floods.clear();
+  }
+
+  function keep(entry: AuditEntry): AuditEntry {
+    ring[added++ % capacity] = entry;
+    return entry;
+  }
+
+  function roll(atMs: number): void {
+    if (atMs - windowStartMs < mergeMs && atMs >= windowStartMs) return;
+    closeFloods();
+    windowStartMs = atMs;
+    windowServices = 0;
+  }
+
+  function addFlood(principal: string, outcome: AuditEntry["outcome"], atMs: number): void {
+    const entry = floods.get(outcome);
+    if (entry !== undefined) {
+      entry.count++;
+      return;
     }
-    return ++windowServices > maxServicesPerSecond;
+    const first = { atMs, count: 1, principal, action: "service", object: "(many)", outcome };
+    floods.set(outcome, keep(first));
   }
 
   return {
-    add(principal, action, name, outcome) {
+    add(principal, action, object, outcome) {
       const atMs = now();
-      const object = action === "service" && isFlood(name, atMs) ? "(many)" : name;
       if (
         open !== undefined && atMs - open.atMs < mergeMs && open.object === object &&
         open.outcome === outcome && open.principal === principal && open.action === action
@@ -57,9 +76,12 @@ export function createAuditTrail({ now, sink, capacity = 500 }: AuditTrailDeps):
         open.count++;
         return;
       }
+      if (action === "service") {
+        roll(atMs);
+        if (++windowServices > maxServicesPerSecond) return addFlood(principal, outcome, atMs);
+      }
       close();
-      open = { atMs, count: 1, principal, action, object, outcome };
-      ring[added++ % capacity] = open;
+      open = keep({ atMs, count: 1, principal, action, object, outcome });
     },
     tail(limit) {
       const count = Math.max(0, Math.min(Math.floor(limit) || 0, ring.length));
@@ -69,6 +91,7 @@ export function createAuditTrail({ now, sink, capacity = 500 }: AuditTrailDeps):
     },
     flush(all = false) {
       if (open !== undefined && (all || now() - open.atMs >= mergeMs)) close();
+      if (all || now() - windowStartMs >= mergeMs) closeFloods();
     },
   };
 }
