@@ -11,7 +11,7 @@ import type {
   CellUsage,
   Enforcement,
 } from "../../plugins/runtime/host/cell.ts";
-import { toPlainText } from "../../plugins/runtime/host/plain_text.ts";
+import { toPlainText } from "../../plugins/runtime/contract/plain_text.ts";
 import type { CellDoor } from "./listen.ts";
 import type { MemoryLimit } from "./memory_limit.ts";
 import { pumpOutput } from "./output.ts";

@@ -1,5 +1,6 @@
 // bkg's command line. Each command is one file; errors become one line and an exit code here.
 
+import { toPlainLines } from "../../plugins/runtime/contract/plain_text.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import {
   type CliIo,
@@ -16,7 +17,7 @@ import { model } from "./commands/model.ts";
 import { plugin } from "./commands/plugin.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
-import { printable, processIo } from "./terminal.ts";
+import { processIo } from "./terminal.ts";
 
 const commands: readonly Command[] = [serve, run, plugin, model, cell];
 
@@ -46,7 +47,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       : error instanceof Error
       ? error.stack ?? error.message
       : String(error);
-    io.err(`bkg: ${printable(text)}\n`);
+    io.err(`bkg: ${toPlainLines(text)}\n`);
     return exitCodeOf(error);
   }
 }

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { toPlainLines } from "../../plugins/runtime/contract/plain_text.ts";
 import { readEnvironment } from "../config.ts";
 import type { CliIo, Prompt } from "./command.ts";
 
@@ -17,21 +18,9 @@ export function processIo(): CliIo {
   };
 }
 
-/**
- * Replaces what a terminal would obey (C0, C1, DEL) and what reorders text (bidi, line separators).
- * Line breaks and tabs stay.
- */
-export function printable(text: string): string {
-  return text.replace(
-    // deno-lint-ignore no-control-regex -- these are what must not reach a terminal
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    "\ufffd",
-  );
-}
-
-/** `printable`, on one line. */
+/** Text that a plugin or a file brought, on one line. */
 export function printableLine(text: string): string {
-  return printable(text).replace(/[\r\n\t]+/g, " ");
+  return toPlainLines(text).replace(/[\r\n\t]+/g, " ");
 }
 
 /** Columns padded to their widest cell; cells are made printable. */

@@ -9,6 +9,7 @@ import type {
   Message,
   ResultMessage,
 } from "../contract/message.ts";
+import { toPlainLines } from "../contract/plain_text.ts";
 import type { CallOptions, StreamOptions } from "./channel.ts";
 
 export type Answer = AliveMessage | ChunkMessage | ErrorMessage | ResultMessage;
@@ -269,15 +270,10 @@ const defaultCredit = 16;
 const maxHeldBytes = 64 * 1024 * 1024;
 const sweepMs = 100;
 
-// C0 without tab and line feed, DEL, C1, bidi marks, embeddings, overrides and isolates (UAX #9).
-const steering =
-  // deno-lint-ignore no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
 /** The peer's error; its message ends in terminals and logs, and must not steer them. */
 function readError(value: unknown): AppError {
   const error = fromWire(value);
-  error.message = error.message.replaceAll(steering, "\ufffd");
+  error.message = toPlainLines(error.message);
   return error;
 }
 

@@ -91,7 +91,9 @@ function checkBounds(schema: unknown): void {
     }
     if (typeof next.value !== "object" || next.value === null) continue;
     const record = next.value as Record<string, unknown>;
-    for (const key of Object.keys(record)) stack.push({ value: record[key], depth: next.depth + 1 });
+    for (const key of Object.keys(record)) {
+      stack.push({ value: record[key], depth: next.depth + 1 });
+    }
   }
   const chars = JSON.stringify(schema)?.length ?? 0;
   if (chars > maxSchemaChars) {

@@ -27,6 +27,7 @@ export function check(root: Check, value: unknown, budget?: Budget): readonly Sc
     return ok ? none : explain(root, value, run.left);
   } catch (error) {
     if (!(error instanceof TooCostly)) throw error;
+    if (budget !== undefined) budget.steps = 0;
     return [{ path: "", message: error.message }];
   }
 }

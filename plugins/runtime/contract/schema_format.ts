@@ -30,7 +30,7 @@ const schemePattern = /^[a-z][a-z0-9+.-]*:/i;
 const formats: ReadonlyMap<string, readonly [(text: string) => boolean, number, number]> = new Map([
   ["date", [isDate, 18, 0]],
   ["time", [(text) => timePattern.test(text), 5, 0.01]],
-  ["date-time", [isDateTime, 26, 0.01]],
+  ["date-time", [isDateTime, 29, 0.01]],
   ["hostname", [isHostname, 5, 1]],
   ["email", [isEmail, 5, 1]],
   ["ipv4", [isIpv4, 5, 0.5]],
@@ -40,7 +40,7 @@ const formats: ReadonlyMap<string, readonly [(text: string) => boolean, number, 
     "uri-reference",
     [(text) => !/\s/.test(text) && URL.canParse(text, "http://localhost"), 6, 2],
   ],
-  ["uuid", [(text) => uuidPattern.test(text), 5, 0]],
+  ["uuid", [(text) => uuidPattern.test(text), 7, 0]],
 ]);
 
 function isDate(text: string): boolean {

@@ -16,7 +16,7 @@ export function canonical(value: unknown, run?: Run): string {
   // Joined once: text that each level joined anew would be copied as often as it is deep.
   const parts: string[] = [];
   writeCanonical(value, parts, run, 0);
-  run?.spend(4);
+  run?.spend(16);
   return parts.join("");
 }
 
@@ -67,7 +67,7 @@ function writeCanonical(
     parts.push(text);
     return;
   }
-  run?.spend(10);
+  run?.spend(14);
   if (isList(value)) {
     for (let index = 0; index < value.length; index++) {
       parts.push(index === 0 ? "[" : ",");

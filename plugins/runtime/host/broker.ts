@@ -5,7 +5,7 @@ import { AppError, toAppError } from "../contract/error.ts";
 import { covers, type Grant, type ServiceName } from "../contract/grant.ts";
 import type { AuditTrail } from "./audit_trail.ts";
 import type { Cell } from "./cell.ts";
-import { toPlainText } from "./plain_text.ts";
+import { toPlainText } from "../contract/plain_text.ts";
 import type { ThreadBudget } from "./thread_budget.ts";
 
 /** The models that a plugin can be given; the server's store, or a page's. */

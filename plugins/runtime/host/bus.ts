@@ -2,10 +2,11 @@
 // It is the hot path: no timer, no compile, and on a running plugin one await for each call.
 
 import { AppError, type ErrorCode, toAppError } from "../contract/error.ts";
-import { assertMatches, type CheckValue } from "../contract/schema.ts";
+import { assertMatches, Budget, type CheckValue } from "../contract/schema.ts";
 import type { AuditTrail } from "./audit_trail.ts";
 import type { AuditEntry, Bus, InvokeOptions } from "./host.ts";
 import type { LogRing } from "./log_ring.ts";
+import { disarmError, hostCodes } from "./plugin_error.ts";
 import type { CapabilityRoute, Registry } from "./registry.ts";
 import type { RunningCell } from "./running_cell.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -164,7 +165,9 @@ function checkValue(route: CapabilityRoute, value: unknown): void {
   if (!Array.isArray(value)) {
     throw invalid(`"${id}" returned a value, but its manifest has no "resultSchema"`);
   }
-  for (const item of value) checkOutput(check, item, `An item of "${id}"`);
+  // One budget for the list: no event runs between its items.
+  const budget = new Budget();
+  for (const item of value) checkOutput(check, item, `An item of "${id}"`, budget);
 }
 
 /** The end of a stream; without a resultSchema a stream has no result. */
@@ -174,9 +177,9 @@ function checkResult({ capability: { id }, checkResult: check }: CapabilityRoute
   return value;
 }
 
-function checkOutput(check: CheckValue, value: unknown, what: string): void {
+function checkOutput(check: CheckValue, value: unknown, what: string, budget?: Budget): void {
   try {
-    assertMatches(check, value, "INVALID_OUTPUT", what);
+    assertMatches(check, value, "INVALID_OUTPUT", what, budget);
   } catch (error) {
     throw remember(toAppError(error));
   }
@@ -194,20 +197,6 @@ function remember(error: AppError): AppError {
   return error;
 }
 
-/** Codes that only the host may say: a plugin that sends one would speak for the host. */
-const hostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "INVALID_MANIFEST",
-  "INVALID_OUTPUT",
-  "UNAUTHENTICATED",
-  "FORBIDDEN",
-  "METHOD_NOT_ALLOWED",
-  "PLUGIN_DISABLED",
-  "UNSUPPORTED_MEDIA_TYPE",
-  "MISDIRECTED_REQUEST",
-  "QUEUE_FULL",
-  "INTERNAL",
-]);
-
 function asPluginError(
   error: AppError,
   cell: RunningCell,
@@ -216,24 +205,8 @@ function asPluginError(
   const lost = error.code === "CELL_LOST" || error.code === "PROTOCOL_VIOLATION";
   const forged = hostCodes.has(error.code) || (lost && !cell.draining) ||
     (error.code === "CANCELLED" && !signal?.aborted);
-  if (!forged && fitsDetails(error.details)) return error;
-  return new AppError(forged ? "PLUGIN_ERROR" : error.code, error.message, {
-    retryable: error.retryable,
-    cause: error,
-  });
+  return disarmError(error, forged);
 }
-
-/** Details are plugin-authored, and a client gets them: they must be JSON, and small. */
-function fitsDetails(details: unknown): boolean {
-  if (details === undefined) return true;
-  try {
-    return JSON.stringify(details).length <= maxDetailChars;
-  } catch {
-    return false;
-  }
-}
-
-const maxDetailChars = 16 * 1024;
 
 function outcomeOf(code: ErrorCode): AuditEntry["outcome"] {
   if (code === "CANCELLED") return "cancelled";

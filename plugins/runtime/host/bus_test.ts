@@ -315,3 +315,80 @@ Deno.test("bus.call answers well above 25,000 calls a second over a linked pair"
   assert.ok(perSecond > 10_000, `${perSecond} calls a second`);
   await host[Symbol.asyncDispose]();
 });
+
+Deno.test("bus drops details that are large or no JSON, of a call, a stream and a start", async () => {
+  const details: [string, unknown, boolean][] = [
+    ["small", { field: "x" }, true],
+    ["long", { text: "x".repeat(20_000) }, false],
+    ["long in UTF-8", { text: "漢".repeat(6000) }, false],
+    ["escaped", { text: "\u0001".repeat(4000) }, false],
+    ["many", new Array(1_000_000).fill(0), false],
+    ["binary", { bytes: new Uint8Array(4_000_000) }, false],
+  ];
+  for (const [name, given, kept] of details) {
+    const raise = () => {
+      throw new AppError("NOT_FOUND", "not here", { details: given });
+    };
+    const { bus, host } = demo({
+      "demo.echo": raise,
+      "demo.count": async function* () {
+        yield { i: 1 };
+        raise();
+      },
+    });
+    const starting = demo({ init: raise });
+    const failures = [
+      bus.call("demo.echo", { text: "a" }, options),
+      bus.call("demo.count", {}, options),
+      Array.fromAsync(bus.stream("demo.count", {}, options)),
+      starting.bus.call("demo.echo", { text: "a" }, options),
+      starting.host.start("demo", operator),
+    ];
+    const startMs = performance.now();
+    for (const failure of await Promise.allSettled(failures)) {
+      assert.equal(failure.status, "rejected");
+      const { code, details } = failure.reason as AppError;
+      assert.equal(code, "NOT_FOUND", name);
+      assert.deepEqual(details, kept ? given : undefined, name);
+    }
+    assert.ok(performance.now() - startMs < 1000, name);
+    await host[Symbol.asyncDispose]();
+    await starting.host[Symbol.asyncDispose]();
+  }
+});
+
+Deno.test("bus lets no plugin speak for the host when it starts", async () => {
+  const { bus, host } = demo({
+    init: () => {
+      throw new AppError("UNAUTHENTICATED", "Sign in at example.com");
+    },
+  });
+  await assert.rejects(bus.call("demo.echo", { text: "a" }, options), withCode("PLUGIN_ERROR"));
+  await host[Symbol.asyncDispose]();
+});
+
+Deno.test("bus.call checks all items of a list within one budget", async () => {
+  const { bus, host } = createTestHost(
+    [
+      installed("demo", {
+        "demo.list": { streaming: true, outputSchema: { items: { type: "integer" } } },
+      }),
+    ],
+    {
+      demo: {
+        "demo.list": async function* () {
+          const item = new Array(100_000).fill(1);
+          for (let i = 0; i < 60; i++) yield item;
+        },
+      },
+    },
+  );
+  const options = { principal: operator };
+  await assert.rejects(
+    bus.call("demo.list", {}, options),
+    withCode("INVALID_OUTPUT", /too large to be checked/),
+  );
+  const items = await Array.fromAsync(bus.stream("demo.list", {}, options));
+  assert.equal(items.length, 60);
+  await host[Symbol.asyncDispose]();
+});

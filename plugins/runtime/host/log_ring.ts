@@ -2,7 +2,7 @@
 // cleaned, capped in bytes, and counted instead of kept when it floods.
 
 import type { LogLevel, LogLine } from "./host.ts";
-import { toPlainFields, toPlainText } from "./plain_text.ts";
+import { toPlainFields, toPlainText } from "../contract/plain_text.ts";
 
 export interface LogRing {
   write(source: LogLine["source"], level: LogLevel, message: string, fields?: unknown): void;

@@ -4,7 +4,7 @@ import { createCrashBackoff } from "./backoff.ts";
 import { closeNames } from "./close_names.ts";
 import type { AuditEntry } from "./host.ts";
 import { createLogRing } from "./log_ring.ts";
-import { toPlainFields, toPlainText } from "./plain_text.ts";
+import { toPlainFields, toPlainText } from "../contract/plain_text.ts";
 import { nextStatus } from "./status.ts";
 import { createThreadBudget } from "./thread_budget.ts";
 
@@ -109,8 +109,27 @@ Deno.test("createAuditTrail cuts a plugin that makes up ever new service calls",
   let sunk = 0;
   const trail = createAuditTrail({ now: () => 0, sink: () => sunk++ });
   for (let i = 0; i < 10_000; i++) trail.add("plugin:x", "service", `models.open ${i}`, "denied");
-  assert.equal(sunk, 100);
+  trail.flush(true);
+  assert.equal(sunk, 101);
   assert.equal(trail.tail(1)[0]?.count, 9900);
+});
+
+Deno.test("createAuditTrail counts a flood in one entry whatever stands between", () => {
+  let nowMs = 0;
+  const sunk: AuditEntry[] = [];
+  const trail = createAuditTrail({ now: () => nowMs, sink: (entry) => sunk.push(entry) });
+  for (let i = 0; i < 5000; i++) {
+    trail.add("plugin:x", "service", `models.open ${i}`, i % 2 === 0 ? "denied" : "failed");
+    trail.add("operator", "invoke", "demo.echo", "ok");
+  }
+  nowMs = 1000;
+  trail.flush();
+  assert.ok(sunk.length <= 203, `${sunk.length} entries`);
+  const many = sunk.filter(({ object }) => object === "(many)");
+  assert.deepEqual(many.map(({ outcome, count }) => [outcome, count]), [
+    ["denied", 2450],
+    ["failed", 2450],
+  ]);
 });
 
 Deno.test("closeNames finds what was meant, and nothing far", () => {

@@ -329,6 +329,37 @@ Deno.test("threads are lent from one budget and come back with the cell", async 
   await host[Symbol.asyncDispose]();
 });
 
+Deno.test("a plugin that opens 10,000 models in a second fills no audit trail", async () => {
+  const kept: AuditEntry[] = [];
+  const plugin: TestPlugin = {
+    "demo.echo": async (count: number, _call, channel) => {
+      for (let i = 0; i < count; i++) {
+        // The grant covers some: those are "failed", the rest "denied".
+        const id = i % 2 === 0 ? "tiny" + i : "other" + i;
+        await channel.call("models.open", { id }).catch(() => {});
+      }
+      return null;
+    },
+  };
+  const { host, bus, time } = createTestHost(
+    [installed("demo", echo)],
+    { demo: plugin },
+    { auditSink: (_pluginId, entry) => kept.push(entry) },
+  );
+  const covered = Array.from({ length: 50 }, (_, i) => `tiny${2 * i}`);
+  const grant = { ...noPermissions, services: ["models" as const], models: covered };
+  await host.setGrants("demo", grant, operator);
+  await bus.call("demo.echo", 9000, options);
+  // Calls of a client between them do not cut the count to pieces.
+  for (let i = 0; i < 500; i++) await bus.call("demo.echo", 2, options);
+  await time.advance(2000);
+  await host[Symbol.asyncDispose]();
+  const services = kept.filter(({ action }) => action === "service");
+  assert.ok(kept.length <= 110, `${kept.length} entries`);
+  assert.ok(services.some(({ outcome }) => outcome === "failed"));
+  assert.equal(services.reduce((sum, { count }) => sum + count, 0), 10_000);
+});
+
 Deno.test("an unknown service call answers NOT_FOUND", async () => {
   const plugin: TestPlugin = {
     "demo.echo": (method: string, _call, channel) => channel.call(method, { id: "x" }),

@@ -9,7 +9,7 @@ import { contractVersion } from "../contract/message.ts";
 import { type CheckValue, compileSchema } from "../contract/schema.ts";
 import { closeNames } from "./close_names.ts";
 import type { PluginOrigin } from "./host.ts";
-import { toPlainText } from "./plain_text.ts";
+import { toPlainText } from "../contract/plain_text.ts";
 
 /** A plugin as it was found. */
 export interface InstalledPlugin {

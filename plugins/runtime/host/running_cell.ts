@@ -11,6 +11,7 @@ import type { Broker } from "./broker.ts";
 import type { Cell, CellExit, CellExitReason, SpawnCell } from "./cell.ts";
 import type { LogRing } from "./log_ring.ts";
 import type { MetricStore } from "./metric_store.ts";
+import { disarmError, hostCodes } from "./plugin_error.ts";
 import type { Timers } from "./timers.ts";
 
 export interface StartCellDeps {
@@ -146,7 +147,12 @@ export class RunningCell {
       this.channel.close(new AppError("TIMEOUT", message));
     });
     try {
-      checkHandshake(await this.channel.call("init", input), capabilities);
+      const answer = await this.channel.call("init", input).catch((thrown) => {
+        const error = toAppError(thrown, "PLUGIN_ERROR");
+        // The guest says INVALID_MANIFEST too, and rightly.
+        throw disarmError(error, error.code !== "INVALID_MANIFEST" && hostCodes.has(error.code));
+      });
+      checkHandshake(answer, capabilities);
     } finally {
       cancel();
     }

@@ -1,9 +1,10 @@
 // `bkg model list`: the models that the server can open.
 
+import { toPlainLines } from "../../../plugins/runtime/contract/plain_text.ts";
 import type { ModelRecord } from "../../../models/model.ts";
 import { connect } from "../client.ts";
 import { clientOptions, type Command, exitCodes, suggestion, UsageError } from "../command.ts";
-import { printable, table } from "../terminal.ts";
+import { table } from "../terminal.ts";
 
 export const model: Command = {
   name: "model",
@@ -22,7 +23,7 @@ export const model: Command = {
     const client = await connect(args, io);
     const { models } = await client.get<{ models: ModelRecord[] }>("/api/models");
     if (args.flag("json")) {
-      io.out(printable(JSON.stringify(models, null, 2)) + "\n");
+      io.out(toPlainLines(JSON.stringify(models, null, 2)) + "\n");
       return exitCodes.ok;
     }
     if (models.length === 0) {

@@ -1,5 +1,6 @@
 // `bkg plugin ...`: what an operator sees of plugins and does to them.
 
+import { toPlainLines } from "../../../plugins/runtime/contract/plain_text.ts";
 import type {
   LogLine,
   PluginHost,
@@ -16,7 +17,7 @@ import {
   suggestion,
   UsageError,
 } from "../command.ts";
-import { printable, printableLine, table } from "../terminal.ts";
+import { printableLine, table } from "../terminal.ts";
 import { grant } from "./plugin_grant.ts";
 
 export const plugin: Command = {
@@ -134,7 +135,7 @@ async function invoke({ client, args, io, id, rest }: PluginAction): Promise<num
     return printJson(io, await client.send("POST", path, { capability, payload }));
   }
   for await (const event of client.events(path, { capability, payload })) {
-    io.out(printable(JSON.stringify(event.value)) + "\n");
+    io.out(toPlainLines(JSON.stringify(event.value)) + "\n");
   }
   return exitCodes.ok;
 }
@@ -150,7 +151,7 @@ function readJson(text: string): unknown {
 }
 
 function printJson(io: CliIo, value: unknown): number {
-  io.out(printable(JSON.stringify(value, null, 2)) + "\n");
+  io.out(toPlainLines(JSON.stringify(value, null, 2)) + "\n");
   return exitCodes.ok;
 }
 

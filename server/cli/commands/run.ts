@@ -1,9 +1,10 @@
 // `bkg run MODEL`: a chat in the terminal. One shot with a prompt or piped input, else a conversation.
 
+import { toPlainLines } from "../../../plugins/runtime/contract/plain_text.ts";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { type Client, connect } from "../client.ts";
 import { clientOptions, type CliIo, type Command, exitCodes, UsageError } from "../command.ts";
-import { printable, printableLine } from "../terminal.ts";
+import { printableLine } from "../terminal.ts";
 
 export const run: Command = {
   name: "run",
@@ -136,7 +137,7 @@ async function answer(chat: Chat, signal: AbortSignal | undefined): Promise<void
       else {
         const { delta } = event.value as { delta: string };
         text += delta;
-        io.out(printable(delta));
+        io.out(toPlainLines(delta));
       }
     }
   } catch (error) {

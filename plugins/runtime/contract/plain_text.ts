@@ -8,6 +8,11 @@ export function toPlainText(text: string, maxBytes: number): string {
     : cut;
 }
 
+/** The same with line breaks and tabs kept: for text of several lines, such as an error's message. */
+export function toPlainLines(text: string): string {
+  return text.replaceAll(unsafeInLines, "\ufffd");
+}
+
 /** The longest start of `text` that has at most `maxBytes` bytes of UTF-8. */
 export function cutToBytes(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
@@ -26,11 +31,11 @@ export function toPlainFields(
   return Object.keys(plain).length === 0 ? undefined : plain;
 }
 
-// C0, DEL, C1, bidi marks, embeddings, overrides and isolates, line and paragraph separators (UAX #9).
-const controls =
-  "\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff";
-const unsafe = new RegExp(`[${controls}]`);
-const unsafeAll = new RegExp(`[${controls}]`, "g");
+// DEL, C1, bidi marks, embeddings, overrides and isolates, line and paragraph separators (UAX #9).
+const steering = "\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff";
+const unsafe = new RegExp(`[\\u0000-\\u001f${steering}]`);
+const unsafeAll = new RegExp(unsafe, "g");
+const unsafeInLines = new RegExp(`[\\u0000-\\u0008\\u000b-\\u001f${steering}]`, "g");
 const maxFieldDepth = 4;
 
 function clean(value: unknown, budget: { bytes: number }, depth: number): unknown {
