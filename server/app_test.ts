@@ -253,7 +253,7 @@ Deno.test("SSE: a quiet stream is pinged, a client that leaves aborts the call a
   const leftAtMs = performance.now();
   leaving.abort();
   await until(() => calls.at(-1)!.signal!.aborted);
-  assert.ok(performance.now() - leftAtMs < 500);
+  assert.ok(performance.now() - leftAtMs < 2000);
   await server.shutdown();
 });
 

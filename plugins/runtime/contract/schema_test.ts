@@ -209,14 +209,17 @@ const costly: [string, JsonSchema, () => unknown][] = [
   ]),
 ];
 
+/** No measure of speed: what takes this long has no bound. */
+const hangMs = 5000;
+
 for (const [name, schema, value] of costly) {
   Deno.test(`compileSchema ends ${name} in an issue`, () => {
     const check = compileSchema(schema, "demo");
     const given = value();
     const start = performance.now();
     assert.match(check(given)[0]?.message ?? "", /too (deeply|large)|must be/);
-    // About 100 ms by measure; four times that for a busy machine.
-    assert.ok(performance.now() - start < 400, `${performance.now() - start} ms`);
+    // About 100 ms by measure; without the budget, seconds to minutes.
+    assert.ok(performance.now() - start < hangMs, `${performance.now() - start} ms`);
   });
 }
 
@@ -228,7 +231,7 @@ Deno.test("compileSchema stays near linear on large values", () => {
   assert.equal(pattern("a".repeat(100_000) + "!").length, 1);
   const email = compileSchema({ format: "email" }, "demo");
   assert.equal(email("a@".repeat(1_000_000)).length, 1);
-  assert.ok(performance.now() - start < 3000);
+  assert.ok(performance.now() - start < hangMs);
 });
 
 Deno.test("compileSchema is not slowed by numbers and keys whose hashes collide in V8", () => {
@@ -254,7 +257,7 @@ Deno.test("compileSchema is not slowed by numbers and keys whose hashes collide 
     assert.deepEqual(compileSchema(schema, "demo")(value), []);
   }
   const ms = performance.now() - start;
-  assert.ok(ms < 800, `${ms} ms`);
+  assert.ok(ms < hangMs, `${ms} ms`);
 });
 
 Deno.test("compileSchema compares strings, numbers and objects by value, whatever holds them", () => {

@@ -1,7 +1,9 @@
 // The main job as a user does it: start, then chat with curl and with OpenAI's client.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import OpenAI from "openai";
+import { openModelFile, startEngine } from "../../../plugins/runtime/engines/testing_harness.ts";
 import { skipUnless } from "../require.ts";
 import { startServer } from "../server_process.ts";
 import { sharedModelsFolder, sharedModelsProblem } from "../shared_models.ts";
@@ -115,22 +117,24 @@ Deno.test("a fresh start chats with the demo model through curl and the openai c
 
 const problem = sharedModelsProblem();
 Deno.test({
-  name: "aidreams260K-f32 through the server is the same greedy text at every temperature-0 call",
+  name: "aidreams260K-f32 through the server is bare wllama's greedy text, with 1 and 2 threads",
   ignore: skipUnless("greedy text of aidreams260K-f32", problem),
   async fn() {
+    const run = { prompt: "Once upon a time", maxTokens: 30, contextLength: 128 };
+    const path = join(sharedModelsFolder, "aidreams260K-f32.gguf");
+    await using bare = await startEngine();
     await using server = await startServer({ env: { BKG_MODEL_PATHS: sharedModelsFolder } });
     const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.token, maxRetries: 0 });
-    const complete = async () => {
-      const answer = await client.completions.create({
-        model: "aidreams260K-f32",
-        prompt: "Once upon a time",
-        temperature: 0,
-        max_tokens: 30,
-      });
-      return answer.choices[0]?.text;
-    };
-    const [first, second] = [await complete(), await complete()];
-    assert.equal(first, second);
-    assert.match(first ?? "", /[a-z]{3,} [a-z]{2,}/);
+    const answer = await client.completions.create({
+      model: "aidreams260K-f32",
+      prompt: run.prompt,
+      temperature: 0,
+      max_tokens: run.maxTokens,
+    });
+    const served = answer.choices[0]?.text ?? "";
+    assert.match(served, /[a-z]{3,} [a-z]{2,}/);
+    for (const threads of [1, 2]) {
+      assert.equal((await bare.bare(openModelFile(path), { ...run, threads })).text, served);
+    }
   },
 });
