@@ -19,8 +19,10 @@ import { version } from "./version.ts";
 export async function compose({ config, auth, log, step }: ComposeParts): Promise<Composition> {
   const { dataDir, modelPaths, pluginPaths } = config;
   const bundles = await buildBundles({ log: step });
-  const modelFolders = [join(dataDir, "models"), ...modelPaths, join(projectRoot, "models/demo")];
   await Deno.mkdir(join(dataDir, "models"), { recursive: true });
+  const modelFolders = await Promise.all(
+    [join(dataDir, "models"), ...modelPaths, join(projectRoot, "models/demo")].map(canonical),
+  );
   const models = createFolderStore({ folders: modelFolders, log });
 
   const parts = new AsyncDisposableStack();
@@ -57,4 +59,9 @@ export async function compose({ config, auth, log, step }: ComposeParts): Promis
     metrics: createMetrics(),
   });
   return { app, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** Where a path really leads: a cell is allowed folders by name, and files are found below the real one. */
+function canonical(path: string): Promise<string> {
+  return Deno.realPath(path).catch(() => path);
 }

@@ -37,7 +37,7 @@ export function createFileReads(assets: URL) {
       if (length > maxReadBytes) {
         throw new AppError("PAYLOAD_TOO_LARGE", `One read takes at most ${maxReadBytes} bytes`);
       }
-      const result = open.turn.then(() => readRange(open, offset, length));
+      const result = open.turn.then(() => readRange(open, offset, length)).catch(hidePath);
       open.turn = result.catch(() => {});
       return result;
     },
@@ -66,6 +66,12 @@ async function readRange(
     filled += count;
   }
   return bytes;
+}
+
+/** What the system says names the file's path, which the plugin need not know. */
+function hidePath(thrown: unknown): never {
+  if (thrown instanceof AppError) throw thrown;
+  throw new AppError("INVALID_MODEL", "The model file cannot be read", { cause: thrown });
 }
 
 function isCount(value: unknown): value is number {

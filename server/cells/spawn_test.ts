@@ -98,6 +98,11 @@ Deno.test("spawnCell reads ranges of the files that the host opened, and of no o
   assert.equal(await read(8, 100), "89");
   await Deno.writeTextFile(path, "01234");
   await assert.rejects(read(2, 9), { code: "INVALID_MODEL" });
+  started.cell.openFile(5, { path: `${folder}/gone.gguf`, size: 10 });
+  await assert.rejects(read(2, 9), {
+    code: "INVALID_MODEL",
+    message: "The model file cannot be read",
+  });
   await started.dispose();
   await Deno.remove(folder, { recursive: true });
 });

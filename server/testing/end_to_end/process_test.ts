@@ -36,6 +36,22 @@ Deno.test("SIGTERM lets a running call end, then leaves with 0 and no cell", asy
   assert.ok(!isAlive(pid));
 });
 
+Deno.test("models are found and read through a linked folder", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(join(folder, "real"));
+  const model = join(projectRoot, "models/demo/demo-stories-q8_0.gguf");
+  await Deno.copyFile(model, join(folder, "real", "linked.gguf"));
+  await Deno.symlink(join(folder, "real"), join(folder, "link"));
+  await using server = await startServer({ env: { BKG_MODEL_PATHS: join(folder, "link") } });
+  const answer = await server.fetch("/v1/completions", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "linked", prompt: "Once", max_tokens: 2 }),
+  });
+  assert.equal(answer.status, 200, await answer.text());
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("a second server on the same port says so and ends with an exit code of its own", async () => {
   await using server = await startServer();
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
