@@ -75,7 +75,7 @@ Deno.test("spawnCell answers a ping while the plugin's Worker is busy", async ()
 
 Deno.test("spawnCell reads ranges of the files that the host opened, and of no others", async () => {
   const folder = await Deno.makeTempDir();
-  const path = `${folder}/model.gguf`;
+  let path = `${folder}/model.gguf`;
   await Deno.writeTextFile(path, "0123456789");
   const reader = `
     import { definePlugin } from "@bkg/plugin";
@@ -98,7 +98,7 @@ Deno.test("spawnCell reads ranges of the files that the host opened, and of no o
   assert.equal(await read(8, 100), "89");
   await Deno.writeTextFile(path, "01234");
   await assert.rejects(read(2, 9), { code: "INVALID_MODEL" });
-  started.cell.openFile(5, { path: `${folder}/gone.gguf`, size: 10 });
+  path = `${folder}/gone.gguf`;
   await assert.rejects(read(2, 9), {
     code: "INVALID_MODEL",
     message: "The model file cannot be read",
