@@ -1,8 +1,8 @@
 // Finds models in folders of this machine (Deno adapter of ModelStore): called by compose and the CLI.
 // Headers are validated once for each state of a file; a file that changes is validated again.
 
+import { closeNames } from "../plugins/runtime/contract/close_names.ts";
 import { AppError } from "../plugins/runtime/contract/error.ts";
-import { findCloseIds } from "./close_id.ts";
 import { describeStat, type FoundFile, modelEnding, walkFolder } from "./folder_walk.ts";
 import { type GgufHeader, parseSplitName, readGguf } from "./gguf.ts";
 import { escapeUnprintable, quote } from "./gguf/refuse.ts";
@@ -116,7 +116,7 @@ export function createFolderStore(options: FolderStoreOptions): ModelStore {
         });
       }
       if (entry?.record !== undefined) return structuredClone(entry.record);
-      const close = findCloseIds(id, listIds(index));
+      const close = closeNames(id, listIds(index));
       const hint = close.length === 0 ? "" : `; close: ${close.map(quote).join(", ")}`;
       throw new AppError("NOT_FOUND", `There is no model ${quote(id)} on this host${hint}`, {
         details: { close },

@@ -1,6 +1,7 @@
 // What a command of the CLI is, and how its arguments are read and explained.
 
 import { parseArgs } from "node:util";
+import { closeNames } from "../../plugins/runtime/contract/close_names.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { Env } from "../config.ts";
 
@@ -10,6 +11,8 @@ export interface Command {
   /** Lines of usage without the leading "bkg ". */
   usage: readonly string[];
   options?: Record<string, CommandOption>;
+  /** Lines below the flags in the help. */
+  details?: readonly string[];
   /** Returns the exit code. */
   run(args: Arguments, io: CliIo): Promise<number>;
 }
@@ -107,17 +110,16 @@ export function helpOf(command: Command): string {
     return `  ${short}${`--${name}${value}`.padEnd(22)} ${option.description}`;
   });
   const usage = command.usage.map((line) => `  bkg ${line}`);
-  return [command.summary, "", "Usage:", ...usage, "", "Flags:", ...lines, ""].join("\n");
+  const details = command.details === undefined ? [] : ["", ...command.details];
+  return [command.summary, "", "Usage:", ...usage, "", "Flags:", ...lines, ...details, ""].join(
+    "\n",
+  );
 }
 
 /** `; did you mean "--port"?`, or nothing when no name is close. */
 export function suggestion(given: string, known: readonly string[]): string {
-  const ranked = known.map((name) => ({ name, distance: editDistance(given, name) }))
-    .sort((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(given.length / 3))
-    ? `; did you mean "${best.name}"?`
-    : "";
+  const [closest] = closeNames(given, known);
+  return closest === undefined ? "" : `; did you mean "${closest}"?`;
 }
 
 export function exitCodeOf(error: unknown): number {
@@ -134,16 +136,3 @@ export function isUnreachable(error: unknown): boolean {
 }
 
 const helpOption: CommandOption = { type: "boolean", short: "h", description: "show this" };
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}

@@ -1,7 +1,8 @@
 // What the broker offers plugins of models: a list, and the files to open. Paths stay with the host.
 
 import type { ModelRecord, ModelStore } from "../../models/model.ts";
-import type { BrokeredModel, ModelService } from "../../plugins/runtime/host/broker.ts";
+import type { ModelSummary } from "../../plugins/runtime/contract/model_summary.ts";
+import type { ModelService } from "../../plugins/runtime/host/broker.ts";
 
 export function createModelService(store: ModelStore): ModelService {
   return {
@@ -10,7 +11,7 @@ export function createModelService(store: ModelStore): ModelService {
   };
 }
 
-function describe(model: ModelRecord): BrokeredModel {
+function describe(model: ModelRecord): ModelSummary {
   const { id, size, format, chatTemplate, name, description, contextLength } = model;
   return {
     id,

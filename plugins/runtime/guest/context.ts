@@ -1,5 +1,6 @@
 // ctx: everything that a plugin can reach. The boot makes it; a plugin imports only its types.
 
+import type { ModelSummary } from "../contract/model_summary.ts";
 import type { OpenModel } from "../engines/engine.ts";
 import type { WllamaEngine } from "../engines/wllama/interface.ts";
 
@@ -17,17 +18,6 @@ export interface PluginContext<Settings = Record<string, unknown>> {
   readonly engines: { readonly wllama: WllamaEngine };
   /** Sets the plugin's own metric, declared in the manifest's `metrics`. */
   metric(name: string, value: number): void;
-}
-
-export interface ModelSummary {
-  id: string;
-  /** Bytes of all files. */
-  size: number;
-  format: string;
-  name?: string;
-  description?: string;
-  contextLength?: number;
-  chatTemplate?: boolean;
 }
 
 export interface Logger {

@@ -2,7 +2,8 @@
 
 import type { Channel } from "../channel/channel.ts";
 import type { ModelFile, OpenModel } from "../engines/engine.ts";
-import type { Logger, ModelSummary, PluginContext } from "./context.ts";
+import type { ModelSummary } from "../contract/model_summary.ts";
+import type { Logger, PluginContext } from "./context.ts";
 
 /** The engines of the manifest, as the boot loaded them. */
 export type GuestEngines = PluginContext["engines"] & {

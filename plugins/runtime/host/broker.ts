@@ -3,6 +3,7 @@
 
 import { AppError, toAppError } from "../contract/error.ts";
 import { covers, type Grant, type ServiceName } from "../contract/grant.ts";
+import type { ModelSummary } from "../contract/model_summary.ts";
 import type { AuditTrail } from "./audit_trail.ts";
 import type { Cell } from "./cell.ts";
 import { toPlainText } from "../contract/plain_text.ts";
@@ -10,20 +11,9 @@ import type { ThreadBudget } from "./thread_budget.ts";
 
 /** The models that a plugin can be given; the server's store, or a page's. */
 export interface ModelService {
-  list(): Promise<readonly BrokeredModel[]>;
+  list(): Promise<readonly ModelSummary[]>;
   /** Throws NOT_FOUND. `path` never reaches the plugin. */
   open(id: string): Promise<{ id: string; files: { name: string; path: string; size: number }[] }>;
-}
-
-/** What a plugin is told of a model; the guest's `ModelSummary`. */
-export interface BrokeredModel {
-  id: string;
-  size: number;
-  format: string;
-  name?: string;
-  description?: string;
-  contextLength?: number;
-  chatTemplate?: boolean;
 }
 
 export interface BrokerDeps {
@@ -86,7 +76,7 @@ export function openBroker(
     },
   };
 
-  async function listModels(): Promise<BrokeredModel[]> {
+  async function listModels(): Promise<ModelSummary[]> {
     requireService("models", "models.list");
     const all = await models.list();
     audit.add(principal, "service", "models.list", "ok");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createAuditTrail } from "./audit_trail.ts";
 import { createCrashBackoff } from "./backoff.ts";
-import { closeNames } from "./close_names.ts";
+import { closeNames } from "../contract/close_names.ts";
 import type { AuditEntry } from "./host.ts";
 import { createLogRing } from "./log_ring.ts";
 import { toPlainFields, toPlainText } from "../contract/plain_text.ts";

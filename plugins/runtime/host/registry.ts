@@ -7,7 +7,7 @@ import { noPermissions } from "../contract/grant.ts";
 import { limitsSchema, type Manifest, parseManifest, pluginId } from "../contract/manifest.ts";
 import { contractVersion } from "../contract/message.ts";
 import { type CheckValue, compileSchema } from "../contract/schema.ts";
-import { closeNames } from "./close_names.ts";
+import { closeNames } from "../contract/close_names.ts";
 import type { PluginOrigin } from "./host.ts";
 import { toPlainText } from "../contract/plain_text.ts";
 

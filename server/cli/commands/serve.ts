@@ -18,6 +18,18 @@ export const serve: Command = {
     log: { type: "string", value: "FORMAT", description: "json or pretty (default: by terminal)" },
     "log-level": { type: "string", value: "LEVEL", description: "debug, info, warn or error" },
   },
+  details: [
+    "Environment (flags win):",
+    "  BKG_HOST             address to bind (127.0.0.1); beyond loopback a key must exist already",
+    "  BKG_PORT             port (43119)",
+    "  BKG_DATA_DIR         key, models, state (the system's place for a program's data)",
+    "  BKG_MODEL_PATHS      more folders with GGUF files, separated by ':' (';' on Windows)",
+    "  BKG_PLUGIN_PATHS     folders of further plugins, separated likewise",
+    "  BKG_PUBLIC_URL       where a proxy serves this server; may have a path",
+    "  BKG_ALLOWED_HOSTS    more names under which it is reached, separated by ','",
+    "  BKG_ALLOWED_ORIGINS  pages of other origins that may call it, separated by ','",
+    "  BKG_LOG_LEVEL        debug, info, warn or error (info)",
+  ],
   async run(args, io) {
     const overrides: ConfigOverrides = {};
     const [host, port, dataDir, logLevel] = ["host", "port", "data-dir", "log-level"].map(
