@@ -240,9 +240,10 @@ Deno.test("the plugin on the real engine", async (t) => {
   await t.step("llm.complete repeats itself, and reuses its prompt", async () => {
     const input = { model, prompt: "Once upon a time there was", maxTokens: 20, temperature: 0 };
     const ask = () => collect("llm.complete", running.call("llm.complete", input));
-    const [first, second] = [await ask(), await ask()];
-    assert.equal(first.text, second.text);
-    assert(second.usage.cachedTokens > 0);
+    const [first, ...later] = [await ask(), await ask(), await ask(), await ask()];
+    for (const { text } of later) assert.equal(text, first.text);
+    // The engine chooses the sequence; one that still cleans up remembers nothing.
+    assert(later.some(({ usage }) => usage.cachedTokens > 0));
   });
 
   await t.step("a caller who leaves frees the slot", async () => {
