@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Config, readConfig, readSecret } from "./config.ts";
 
 const read = (env: Record<string, string>, overrides = {}): Config =>
-  readConfig({ HOME: "/home/me", ...env }, overrides, { os: "linux", cwd: "/work" });
+  readConfig({ HOME: "/home/me", ...env }, overrides, { os: "linux", cwd: "/srv" });
 
 Deno.test("readConfig names every bad variable and what is allowed", () => {
   for (
@@ -27,7 +27,7 @@ Deno.test("readConfig fills defaults, resolves paths and freezes", () => {
   assert.equal(config.host, "127.0.0.1");
   assert.equal(config.port, 43119);
   assert.equal(config.dataDir, "/home/me/.local/share/bkg");
-  assert.deepEqual(config.modelPaths, ["/work/models", "/abs"]);
+  assert.deepEqual(config.modelPaths, ["/srv/models", "/abs"]);
   assert.equal(config.publicUrl, "https://x.org/bkg");
   assert.deepEqual(config.warnings, []);
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.modelPaths));

@@ -33,7 +33,7 @@ export async function loadModel(
     const contextLength = trained === undefined ? wanted : Math.min(wanted, trained);
     const loading = wllama = await withWorkerCode(async () => {
       const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
-      // The stub keeps it from looking for OPFS; null keeps it from its CDN.
+      // The empty cache manager keeps it from looking for OPFS; null keeps it from its CDN.
       const created = new Wllama({ default: url }, {
         cacheManager: {} as CacheManager,
         logger: log,
