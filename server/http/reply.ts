@@ -2,11 +2,12 @@
 // Headers are few and set at once: each costs about a microsecond on the hot path.
 
 import type { AppError } from "../../plugins/runtime/contract/error.ts";
+import { toJsonText } from "./json_text.ts";
 import type { RequestScope } from "./services.ts";
 
 /** A value as JSON; `undefined` is `null`. */
 export function json(scope: RequestScope, value: unknown, status = 200): Response {
-  return new Response(JSON.stringify(value) ?? "null", {
+  return new Response(toJsonText(value), {
     status,
     headers: {
       "content-type": "application/json",

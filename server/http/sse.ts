@@ -2,6 +2,7 @@
 // so the plugin's credit stops. A client that leaves aborts the call at once.
 
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
+import { toJsonText } from "./json_text.ts";
 import { plainHeaders } from "./reply.ts";
 import type { RequestScope } from "./services.ts";
 
@@ -22,7 +23,7 @@ export interface EventStreamOptions {
 
 /** One event; `name` undefined is the default `message`. */
 export function event(data: unknown, name?: string): string {
-  const text = JSON.stringify(data) ?? "null";
+  const text = toJsonText(data);
   return name === undefined ? `data: ${text}\n\n` : `event: ${name}\ndata: ${text}\n\n`;
 }
 

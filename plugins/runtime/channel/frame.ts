@@ -120,7 +120,7 @@ export function encodeBuffers(
   message: Message,
   checkJson?: (json: Uint8Array) => void,
 ): Uint8Array<ArrayBuffer> | undefined {
-  if (!holdsBuffer(message, 0)) return undefined;
+  if (!holdsBuffer(message)) return undefined;
   const found: { path: string[]; type: string; bytes: Uint8Array }[] = [];
   const bare = takeBuffers(message, [], found);
   const json = encoder.encode(JSON.stringify({
@@ -176,7 +176,8 @@ function parseJson(bytes: Uint8Array, trusted = false): unknown {
   }
 }
 
-function holdsBuffer(value: unknown, depth: number): boolean {
+/** Whether a typed array stands anywhere in the value. */
+export function holdsBuffer(value: unknown, depth = 0): boolean {
   if (typeof value !== "object" || value === null || depth > maxDepth) return false;
   if (ArrayBuffer.isView(value)) return true;
   if (Array.isArray(value)) {
