@@ -12,15 +12,22 @@ export function cellName(): string {
 
 /** Removes what cells of dead servers left in `folder`; silent about what it may not touch. */
 export function sweepLeftovers(folder: string, options: { recursive: boolean }): void {
-  try {
-    for (const { name } of Deno.readDirSync(folder)) {
-      const owner = /^bkg-cell-(\d+)-/.exec(name)?.[1];
-      if (owner !== undefined && !isAlive(Number(owner))) {
-        Deno.removeSync(join(folder, name), options);
-      }
+  for (const name of namesIn(folder)) {
+    const owner = /^bkg-cell-(\d+)-/.exec(name)?.[1];
+    if (owner === undefined || isAlive(Number(owner))) continue;
+    try {
+      Deno.removeSync(join(folder, name), options);
+    } catch {
+      // Another server swept it first, or it is another user's: the rest is still ours to sweep.
     }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
   } catch {
-    // Another server sweeps too, or the folder is not ours.
+    return [];
   }
 }
 

@@ -16,3 +16,16 @@ Deno.test("sweepLeftovers removes what a dead server's cells left, and nothing e
   sweepLeftovers(join(folder, "nowhere"), { recursive: true });
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("sweepLeftovers goes on past what it cannot remove", async () => {
+  const folder = await Deno.makeTempDir();
+  const child = new Deno.Command(Deno.execPath(), { args: ["--version"], stdout: "null" }).spawn();
+  await child.status;
+  const names = ["a", "b", "c", "d"].map((end) => `bkg-cell-${child.pid}-${end}`);
+  for (const name of names) await Deno.mkdir(join(folder, name));
+  const [first = "", , third = ""] = names;
+  for (const name of [first, third]) await Deno.writeTextFile(join(folder, name, "full"), "");
+  sweepLeftovers(folder, { recursive: false });
+  assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [first, third]);
+  await Deno.remove(folder, { recursive: true });
+});
