@@ -3,16 +3,17 @@
 import * as esbuild from "esbuild";
 import { join } from "node:path";
 import { preludeSource } from "../../plugins/runtime/boot/prelude.ts";
-import { npmPackageFolder } from "./npm_package.ts";
+import { linkNpmPackages } from "./npm_package.ts";
 import { confinedTo } from "./confine.ts";
 
 /** Bundles bkg's own parts into `folder`; answers the size of each, bytes. */
 export async function bundleOwn(
   { root, folder }: { root: string; folder: string },
 ): Promise<Record<string, number>> {
-  const wllama = await npmPackageFolder("@wllama/wllama", root);
+  await using packages = await linkNpmPackages(root);
   await Deno.mkdir(join(folder, "engines"), { recursive: true });
   await Deno.mkdir(join(folder, "plugins"), { recursive: true });
+  const wllama = packages.find("@wllama/wllama");
   const sizes: Record<string, number> = {};
   const add = async (name: string, options: esbuild.BuildOptions) => {
     sizes[name] = await bundle(join(folder, name), options);

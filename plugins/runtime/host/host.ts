@@ -44,6 +44,38 @@ export interface PluginView {
   missingGrants: string[];
   browser: boolean;
   engines: Manifest["engines"];
+  /** The metrics that the manifest declares; their values come with the telemetry. */
+  metrics: Manifest["metrics"];
+  /** `sha256:<hex>` of the bundle that runs; undefined while none does. */
+  bundleDigest: string | undefined;
+  /** Whether it is started with the host and not by its first call. */
+  autostart: boolean;
+}
+
+/** What the operator set of a plugin. */
+export interface PluginConfig {
+  enabled: boolean;
+  autostart: boolean;
+  /** JSON Schema of the settings. */
+  settingsSchema: Manifest["settings"];
+  /** With the schema's defaults filled in; values that the schema marks `writeOnly` are left out. */
+  settings: Record<string, unknown>;
+  /** Names of `writeOnly` settings that have a value. */
+  secretsSet: string[];
+  limits: Limits;
+  /** What the manifest asks for. */
+  defaultLimits: Limits;
+}
+
+/** Only what is given is changed. */
+export interface PluginConfigChange {
+  enabled?: boolean | undefined;
+  autostart?: boolean | undefined;
+  /** Replaces all settings that are no secrets. */
+  settings?: Record<string, unknown> | undefined;
+  limits?: Partial<Limits> | undefined;
+  /** Sets `writeOnly` settings by name; null deletes one. */
+  secrets?: Record<string, string | null> | undefined;
 }
 
 export interface PluginTelemetry {
@@ -67,7 +99,7 @@ export interface PluginTelemetry {
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface LogLine {
-  /** Counts up per plugin. */
+  /** The `seq` of its event. */
   seq: number;
   atMs: number;
   level: LogLevel;
@@ -89,10 +121,35 @@ export interface AuditEntry {
   outcome: "ok" | "denied" | "failed" | "cancelled";
 }
 
-/** What happens to plugins, for subscribers. */
+export const eventTopics = ["status", "logs", "telemetry"] as const;
+export type EventTopic = typeof eventTopics[number];
+
+/**
+ * What happens to plugins, for subscribers. `seq` counts up over all topics and never goes back, not even when the
+ * host is started again: who remembers the last one he saw can ask for what came after it.
+ */
 export type HostEvent =
-  | { type: "status"; pluginId: string; plugin: PluginView }
-  | { type: "logs"; pluginId: string; line: LogLine };
+  & { seq: number; atMs: number; pluginId: string }
+  & (
+    | { topic: "status"; plugin: PluginView }
+    | { topic: "logs"; line: LogLine }
+    | { topic: "telemetry"; telemetry: PluginTelemetry }
+  );
+
+/** Events that are still kept, oldest first. */
+export interface EventHistory {
+  events: HostEvent[];
+  /** Whether events after the asked `seq` have been dropped already. */
+  gap: boolean;
+}
+
+export interface HistoryQuery {
+  topic: EventTopic;
+  /** Absent: of every plugin. */
+  pluginId?: string | undefined;
+  /** Only events with a higher `seq`. */
+  after?: number | undefined;
+}
 
 export interface InvokeOptions {
   principal: Principal;
@@ -122,7 +179,18 @@ export interface PluginHost extends AsyncDisposable {
   get(pluginId: string): PluginView;
   start(pluginId: string, principal: Principal): Promise<PluginView>;
   stop(pluginId: string, principal: Principal): Promise<PluginView>;
+  /**
+   * Hot swap: reads the plugin anew and starts it beside the old one, which goes on until the new one answers, then
+   * drains. When the new one does not start, the old one stays, and this throws why.
+   */
   restart(pluginId: string, principal: Principal): Promise<PluginView>;
+  config(pluginId: string): PluginConfig;
+  /** Checked, stored, and in force: a running plugin is swapped when its settings or limits changed. */
+  configure(
+    pluginId: string,
+    change: PluginConfigChange,
+    principal: Principal,
+  ): Promise<PluginConfig>;
   telemetry(pluginId: string): Promise<PluginTelemetry>;
   /** The last `lines` lines, oldest first. */
   logs(pluginId: string, lines: number): LogLine[];
@@ -130,6 +198,10 @@ export interface PluginHost extends AsyncDisposable {
   audit(pluginId: string, limit: number): AuditEntry[];
   grants(pluginId: string): { requested: Grant; granted: Grant; missing: string[] };
   setGrants(pluginId: string, granted: Grant, principal: Principal): Promise<void>;
-  /** Calls `listener` for each event until the returned function is called. */
+  /** The newest `seq`. */
+  readonly lastSeq: number;
+  /** Retained: about 1,000 log lines, 100 changes of status and 300 samples of telemetry of each plugin. */
+  history(query: HistoryQuery): EventHistory;
+  /** Calls `listener` for each event, in order of `seq`, until the returned function is called. */
   subscribe(listener: (event: HostEvent) => void): () => void;
 }
