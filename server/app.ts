@@ -13,13 +13,18 @@ import {
 } from "./http/middleware/origin_check.ts";
 import { failure } from "./http/reply.ts";
 import { createRouteNames } from "./http/route_names.ts";
+import { authRoutes } from "./http/routes/auth.ts";
 import { capabilityRoutes } from "./http/routes/capabilities.ts";
 import { docsRoutes } from "./http/routes/docs.ts";
 import { healthRoutes } from "./http/routes/health.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
+import { modelFileRoutes } from "./http/routes/model_files.ts";
 import { modelRoutes } from "./http/routes/models.ts";
 import { openAiRoutes } from "./http/routes/openai.ts";
+import { pluginConfigRoutes } from "./http/routes/plugin_config.ts";
+import { pluginFileRoutes } from "./http/routes/plugin_files.ts";
 import { pluginRoutes } from "./http/routes/plugins.ts";
+import { isPagePath, uiRoutes } from "./http/routes/ui.ts";
 import type { HttpEnv, RequestScope, RouteDeps, Services } from "./http/services.ts";
 
 export interface App {
@@ -79,14 +84,20 @@ export function createApp(services: Services): App {
       const host = headers.get("host") ?? new URL(request.url).host;
       checkHost(host);
       const origin = headers.get("origin");
-      if (origin !== null && checkOrigin(origin, host) === "allowed") shared = origin;
+      const access = accessOf(scope.path);
+      // The page's files are the same for everyone, and the frame of strangers' plugins has an opaque origin.
+      if (origin !== null && access !== "page" && checkOrigin(origin, host) === "allowed") {
+        shared = origin;
+      }
       if (origin !== null && isPreflight(request)) {
         response = preflight(scope, request);
       } else {
-        const access = accessOf(scope.path);
-        if (access !== "open") {
+        if (access === "key" || access === "optional") {
           const bearer = bearerOf(headers.get("authorization"));
-          if (access === "key" || bearer !== undefined) scope.principal = auth.authenticate(bearer);
+          if (access === "key" || bearer !== undefined) {
+            scope.principal = auth.authenticate(bearer);
+            scope.bearer = bearer;
+          }
         }
         response = await hono.fetch(request, scope);
       }
@@ -104,6 +115,7 @@ export function createApp(services: Services): App {
         requestId: nextRequestId(request.headers.get("x-request-id")),
         path: pathOf(request.url, prefix),
         principal: undefined,
+        bearer: undefined,
         failure: undefined,
       };
       active++;
@@ -133,7 +145,12 @@ function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   capabilityRoutes(hono, deps);
   openAiRoutes(hono, deps);
   pluginRoutes(hono, deps);
+  pluginConfigRoutes(hono, deps);
+  pluginFileRoutes(hono, deps);
   modelRoutes(hono, deps);
+  modelFileRoutes(hono, deps);
+  authRoutes(hono, deps);
+  uiRoutes(hono, deps);
   healthRoutes(hono, deps);
   metricsRoutes(hono, deps);
   docsRoutes(hono, deps);
@@ -159,17 +176,18 @@ function scopePath(options: { env?: unknown } | undefined): string {
   return (options?.env as RequestScope).path;
 }
 
-/** `optional`: the answer tells more to who has a key. */
-function accessOf(path: string): "open" | "optional" | "key" {
+/** `optional`: the answer tells more to who has a key; `page`: the same for everyone, and holds nothing. */
+function accessOf(path: string): "open" | "page" | "optional" | "key" {
   switch (path) {
     case "/healthz":
     case "/readyz":
+    case "/auth/login":
       return "open";
     case "/openapi.json":
     case "/docs":
       return "optional";
     default:
-      return "key";
+      return isPagePath(path) ? "page" : "key";
   }
 }
 

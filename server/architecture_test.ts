@@ -25,7 +25,7 @@ const rooms: Record<string, readonly string[]> = {
   ],
   "plugins/llmserver": ["@bkg/plugin"],
   "models": ["plugins/runtime/contract"],
-  "server/build": ["plugins/runtime/boot"],
+  "server/build": ["plugins/runtime/boot", "plugins/runtime/contract"],
   "server/cells": [
     "plugins/runtime/contract",
     "plugins/runtime/channel",
@@ -39,8 +39,10 @@ const rooms: Record<string, readonly string[]> = {
     "models",
     "server/config.ts",
     "server/build",
+    "server/http/static_files.ts",
     "server/log.ts",
   ],
+  "ui": ["plugins/runtime/contract", "plugins/runtime/channel", "plugins/runtime/host", "plugins/runtime/boot", "models"],
   "server/observability": ["plugins/runtime/contract", "plugins/runtime/host", "server/log.ts"],
   "server/http": [
     "plugins/runtime/contract",
@@ -56,7 +58,7 @@ const rooms: Record<string, readonly string[]> = {
 };
 
 /** Rooms that run in a browser too: they may not touch Deno. */
-const neutral = ["plugins/runtime", "plugins/llmserver", "server/http", "models"];
+const neutral = ["plugins/runtime", "plugins/llmserver", "server/http", "models", "ui"];
 /** The file system side of models, and what tests and builds use. */
 const notNeutral = [/^models\/folder_\w+\.ts$/, /_test\.ts$/, /\/testing/, /\/conformance\w*\.ts$/];
 

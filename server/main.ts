@@ -3,12 +3,10 @@
 
 import { AppError } from "../plugins/runtime/contract/error.ts";
 import type { App } from "./app.ts";
-import {
-  createOperatorAuthenticator,
-  openOperatorKey,
-  readOperatorKey,
-} from "./auth/operator_key.ts";
-import type { Authenticator } from "./auth/authenticator.ts";
+import { openAccess } from "./auth/access.ts";
+import type { Authenticator, SignIn } from "./auth/authenticator.ts";
+import { openOperatorKey, readOperatorKey } from "./auth/operator_key.ts";
+import { signInUrl } from "./auth/sign_in_url.ts";
 import { type Config, isLoopback } from "./config.ts";
 import type { Logger } from "./log.ts";
 import { type HttpServer, serveHttp } from "./serve.ts";
@@ -19,6 +17,7 @@ export type Compose = (parts: ComposeParts) => Promise<Composition>;
 export interface ComposeParts {
   config: Config;
   auth: Authenticator;
+  signIn: SignIn;
   log: Logger;
   /** Tells the person who starts bkg about one long step. */
   step: (line: string) => void;
@@ -37,23 +36,32 @@ export interface RunOptions {
   /** Calls its argument for each request to end (SIGTERM, SIGINT); returns how to stop listening. */
   onStop: (stop: () => void) => () => void;
   drainMs?: number;
+  /** Makes the operator's key even where other machines can reach the address. */
+  makeKey?: boolean;
 }
 
 export interface ReadyFacts {
   url: string;
   tokenPath: string;
+  /** A link for one sign-in: for the person who starts bkg, never for the log. */
+  signInUrl: string;
 }
 
 /** Serves until it is asked to stop; the first time it drains, the second it cuts. */
 export async function runServer(config: Config, options: RunOptions): Promise<void> {
   const { compose, log, step, ready, onStop } = options;
   for (const warning of config.warnings) log.warn(warning);
-  await requireKeyBeyondLoopback(config);
+  if (options.makeKey !== true) await requireKeyBeyondLoopback(config);
   const key = await openOperatorKey(config.dataDir);
   if (key.created) step(`Made the operator's key: ${key.path}`);
   for (const repair of key.repaired) log.warn(repair);
 
-  const auth = createOperatorAuthenticator(key.token);
+  using access = await openAccess({
+    dataDir: config.dataDir,
+    operatorToken: key.token,
+    warn: (message) => log.warn(message),
+  });
+  const { auth, signIn } = access;
   let server: HttpServer | undefined;
   const stopped = Promise.withResolvers<void>();
   let stops = 0;
@@ -63,14 +71,19 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
     void server?.shutdown();
   });
   try {
-    await using composition = await compose({ config, auth, log, step });
+    await using composition = await compose({ config, auth, signIn, log, step });
     if (stops > 0) return;
     server = serveHttp(
       composition.app,
       config,
       options.drainMs === undefined ? {} : { drainMs: options.drainMs },
     );
-    ready({ url: server.url, tokenPath: key.path });
+    const { code } = signIn.createCode(auth.authenticate(key.token));
+    ready({
+      url: server.url,
+      tokenPath: key.path,
+      signInUrl: signInUrl(config.publicUrl ?? server.url, code),
+    });
     await stopped.promise;
     await server.finished;
   } finally {
@@ -85,6 +98,6 @@ async function requireKeyBeyondLoopback(config: Config): Promise<void> {
   throw new AppError(
     "FORBIDDEN",
     `BKG_HOST is "${config.host}", which other machines can reach, and there is no operator key yet; ` +
-      `start once on 127.0.0.1 to make "${config.dataDir}/admin-token", or put one there`,
+      `start once on 127.0.0.1 to make "${config.dataDir}/admin-token", put one there, or say --make-key`,
   );
 }

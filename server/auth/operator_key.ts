@@ -89,6 +89,8 @@ export function createOperatorAuthenticator(token: string): Authenticator {
       proved.add(bearer);
       return operator;
     },
+    // The key is valid for as long as the server runs.
+    watch: () => () => {},
   };
 }
 

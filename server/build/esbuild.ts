@@ -5,11 +5,18 @@ import { join } from "node:path";
 import { preludeSource } from "../../plugins/runtime/boot/prelude.ts";
 import { linkNpmPackages } from "./npm_package.ts";
 import { confinedTo } from "./confine.ts";
+import { bundlePage, type PageSizes } from "./page.ts";
 
-/** Bundles bkg's own parts into `folder`; answers the size of each, bytes. */
+export interface BundleSizes {
+  /** Bytes of each bundle, by its path in the folder. */
+  bundles: Record<string, number>;
+  page: PageSizes;
+}
+
+/** Bundles bkg's own parts into `folder`. */
 export async function bundleOwn(
   { root, folder }: { root: string; folder: string },
-): Promise<Record<string, number>> {
+): Promise<BundleSizes> {
   await using packages = await linkNpmPackages(root);
   await Deno.mkdir(join(folder, "engines"), { recursive: true });
   await Deno.mkdir(join(folder, "plugins"), { recursive: true });
@@ -34,10 +41,17 @@ export async function bundleOwn(
     for (const plugin of await builtinPlugins(root)) {
       await add(`plugins/${plugin}.js`, pluginOptions(join(root, "plugins", plugin)));
     }
+    const runtime = ["boot.js", "engines/wllama.js", "engines/wllama.wasm"];
+    const page = await bundlePage({
+      root,
+      folder: join(folder, "page"),
+      packages: packages.folder,
+      runtime: Object.fromEntries(runtime.map((name) => [name, join(folder, name)])),
+    });
+    return { bundles: sizes, page };
   } finally {
     await esbuild.stop();
   }
-  return sizes;
 }
 
 /** Bundles a stranger's plugin.ts; refuses inputs outside its folder and packages it may not have. */

@@ -19,8 +19,7 @@ import { createFileReads } from "./file_reads.ts";
 /** Runs the cell until its host goes away or ends it. */
 export async function runCell(): Promise<never> {
   const order = await readStartOrder();
-  const bundles = new URL("./", import.meta.url);
-  const read = (name: string) => Deno.readTextFileSync(new URL(name, bundles));
+  const read = (name: string) => Deno.readTextFileSync(`${order.bundles}/${name}`);
   const bootText = (order.prelude ? read("prelude.js") : "") + read("boot.js");
   const engines = Object.fromEntries(
     order.engines.map((engine) => [engine, read(`engines/${engine}.js`)]),
@@ -29,7 +28,7 @@ export async function runCell(): Promise<never> {
   dropPermissions(order.reads);
   watchParent();
 
-  const files = createFileReads(new URL("engines/", bundles));
+  const files = createFileReads(`${order.bundles}/engines`);
   const outbox = createOutbox(host);
   outbox.report({ kind: "hello", token: order.token });
   const worker = startWorker(bootText, outbox);

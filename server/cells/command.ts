@@ -18,6 +18,8 @@ export interface CellCommandOptions {
   environment: Readonly<Record<string, string>>;
   /** RLIMIT_DATA, KiB; undefined leaves it. */
   dataLimitKb: number | undefined;
+  /** Where the program was packed: what starts it again, before the command "cell". */
+  self: readonly string[] | undefined;
 }
 
 /** A plain file in the cell's folder, which stands where Deno would make a folder. */
@@ -44,9 +46,10 @@ function closedDoors(folder: string): Record<string, string> {
   return { DENO_DIR: join(folder, noFolderName, "deno"), DENO_WEBGPU_BACKEND: "none" };
 }
 
-function cellArguments({ address, bundles, folder, reads, limits }: CellCommandOptions): string[] {
+function cellArguments(options: CellCommandOptions): string[] {
+  const { address, bundles, folder, reads, limits, self } = options;
   const heap = `--v8-flags=--max-old-space-size=${limits.memoryMb}`;
-  if (Deno.build.standalone) return ["cell"];
+  if (self !== undefined) return [...self, "cell"];
   return [
     "run",
     "--no-prompt",

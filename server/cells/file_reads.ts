@@ -14,7 +14,7 @@ interface OpenFile {
 const maxReadBytes = 512 * 1024 * 1024;
 const assetNames: ReadonlySet<unknown> = new Set(["wllama.wasm"]);
 
-export function createFileReads(assets: URL) {
+export function createFileReads(assets: string) {
   const files = new Map<unknown, OpenFile>();
   return {
     open(handle: number, { path, size }: { path: string; size: number }): void {
@@ -43,7 +43,7 @@ export function createFileReads(assets: URL) {
     },
     async asset(name: unknown): Promise<Uint8Array<ArrayBuffer>> {
       if (!assetNames.has(name)) throw new AppError("NOT_FOUND", `No asset "${name}"`);
-      return await Deno.readFile(new URL(String(name), assets));
+      return await Deno.readFile(`${assets}/${name}`);
     },
   };
 }

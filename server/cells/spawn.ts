@@ -22,6 +22,8 @@ export interface SpawnDeps {
   watch: CellWatch;
   /** What this system's processes cannot start without; a cell inherits nothing else. */
   environment?: Readonly<Record<string, string>>;
+  /** Arguments that start this program again; default: a binary needs none, and from source cell.js is run. */
+  self?: readonly string[];
   /** Tests run hostile plugins without it too. Default true. */
   prelude?: boolean;
   /** Tests take one way to hold memory alone, to measure it. Default all that this system has. */
@@ -55,6 +57,7 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
     const order: StartOrder = {
       address: door.address,
       token,
+      bundles: deps.bundles,
       code: spec.code,
       engines: spec.engines,
       reads,
@@ -68,6 +71,7 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
       limits: spec.limits,
       environment: deps.environment ?? {},
       dataLimitKb: memory.dataLimitKb,
+      self: deps.self ?? (Deno.build.standalone ? [] : undefined),
     }).spawn();
     memory.confine(child.pid);
     const cell = new CellProcess({ child, spec, folder, memory, watch: deps.watch, cleanups });

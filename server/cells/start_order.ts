@@ -7,6 +7,8 @@ export interface StartOrder {
   address: CellAddress;
   /** Proves to the host that it is the cell which it started. */
   token: string;
+  /** The folder of boot.js and the engines. */
+  bundles: string;
   /** The plugin's bundle. */
   code: string;
   engines: readonly EngineName[];

@@ -13,13 +13,15 @@ import {
   UsageError,
 } from "./command.ts";
 import { cell } from "./commands/cell.ts";
+import { doctor } from "./commands/doctor.ts";
+import { login } from "./commands/login.ts";
 import { model } from "./commands/model.ts";
 import { plugin } from "./commands/plugin.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { processIo } from "./terminal.ts";
 
-const commands: readonly Command[] = [serve, run, plugin, model, cell];
+const commands: readonly Command[] = [serve, login, run, plugin, model, doctor, cell];
 
 /** Runs one command line; returns its exit code. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {

@@ -28,7 +28,7 @@ Deno.test("bkg: unknown commands and flags suggest, and exit with 2", async () =
 });
 
 Deno.test("bkg: --help explains all and each command", async () => {
-  for (const args of [["--help"], ["serve", "-h"], ["plugin", "x", "--help"], ["help", "run"]]) {
+  for (const args of [["--help"], ["serve", "-h"], ["plugin", "x", "--help"], ["help", "login"]]) {
     const { io, printed } = terminal();
     assert.equal(await runCli(args, io), 0);
     assert.match(printed.out, /Usage:/);
@@ -67,6 +67,30 @@ Deno.test("bkg: what a plugin wrote cannot drive the terminal", async () => {
   assert.equal(await runCli(["plugin", "logs", "x"], io), 0);
   assert.doesNotMatch(printed.out.replaceAll("\n", ""), /[\p{Cc}\u202e]/u);
   assert.equal(toPlainLines("a\n\tb"), "a\n\tb");
+});
+
+Deno.test("bkg login: prints the link alone on stdout, and all of it as JSON", async () => {
+  const made = { code: "c0de", url: "http://127.0.0.1:43119/#code=c0de", expiresAtMs: 9 };
+  const asked: string[] = [];
+  const world: World = {
+    fetch: (url, init) => {
+      asked.push(`${init?.method} ${url}`);
+      return Promise.resolve(Response.json(made));
+    },
+  };
+  const plain = terminal(world);
+  assert.equal(await runCli(["login"], plain.io), 0);
+  assert.equal(plain.printed.out, `${made.url}\n`);
+  assert.match(plain.printed.err, /once, within 15 minutes/);
+  assert.deepEqual(asked, ["POST http://127.0.0.1:43119/auth/codes"]);
+  const json = terminal(world);
+  assert.equal(await runCli(["login", "--json"], json.io), 0);
+  assert.deepEqual(JSON.parse(json.printed.out), made);
+  const evil = terminal({
+    fetch: () => Promise.resolve(Response.json({ ...made, url: "http://x/\x1b]0;pwn\x07" })),
+  });
+  assert.equal(await runCli(["login"], evil.io), 0);
+  assert.doesNotMatch(evil.printed.out.trimEnd(), /\p{Cc}/u);
 });
 
 Deno.test("bkg plugin grant: shows, asks, and changes nothing without a yes", async () => {

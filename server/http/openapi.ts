@@ -38,6 +38,7 @@ export async function describeRoutes(
       security: [{ key: [] }],
       tags: [
         { name: "capabilities", description: "What the installed plugins can do" },
+        { name: "auth", description: "Signing in without a password" },
         { name: "plugins" },
         { name: "models" },
         { name: "openai", description: "The OpenAI API" },

@@ -11,7 +11,7 @@ export interface OperationOptions {
   id: string;
   summary: string;
   description?: string;
-  tag: "plugins" | "capabilities" | "models" | "openai" | "system";
+  tag: "auth" | "plugins" | "capabilities" | "models" | "openai" | "system";
   input?: z.ZodType;
   output?: z.ZodType;
   /** Default "application/json". */

@@ -3,13 +3,19 @@
 import type { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
 import type { ModelStore } from "../../models/model.ts";
-import type { Authenticator } from "../auth/authenticator.ts";
+import type { Authenticator, SignIn } from "../auth/authenticator.ts";
 import type { Logger } from "../log.ts";
+import type { ModelFiles } from "../services/model_files.ts";
 import type { BodyReader } from "./body.ts";
+import type { StaticFiles } from "./static_files.ts";
 
 export interface Services {
   host: PluginHost;
   auth: Authenticator;
+  /** This and the next two: without it, its routes are not served. */
+  signIn?: SignIn | undefined;
+  modelFiles?: ModelFiles | undefined;
+  ui?: StaticFiles | undefined;
   models: Pick<ModelStore, "list" | "get">;
   config: HttpConfig;
   log: Logger;
@@ -57,6 +63,8 @@ export interface RequestScope {
   readonly path: string;
   /** Undefined on open routes alone. */
   principal: Principal | undefined;
+  /** What the principal was proved with: never logged. */
+  bearer: string | undefined;
   /** What the request failed with, for the access log. */
   failure: AppError | undefined;
 }

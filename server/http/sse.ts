@@ -1,7 +1,8 @@
 // A capability's stream as server-sent events. Pull-based: a client that does not read takes no items,
-// so the plugin's credit stops. A client that leaves aborts the call at once.
+// so the plugin's credit stops. A client that leaves aborts the call at once; so does the end of his session.
 
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
 import { toJsonText } from "./json_text.ts";
 import { plainHeaders } from "./reply.ts";
 import type { RequestScope } from "./services.ts";
@@ -13,6 +14,8 @@ export interface EventStreamOptions {
   item(value: unknown): string;
   end(result: unknown): string;
   fail(error: AppError): string;
+  /** Tells when the credential of the request ends. */
+  auth: Authenticator;
   /** Where the stream leaves how to cut it. */
   streams: Set<() => void>;
   /** Silence after which a comment is sent, ms. */
@@ -50,8 +53,10 @@ export async function eventStream(
   let quiet = true;
   let ping: ReturnType<typeof setInterval> | undefined;
   let cut = () => {};
+  let unwatch = () => {};
   const finish = () => {
     options.streams.delete(cut);
+    unwatch();
     clearInterval(ping);
     request.signal.removeEventListener("abort", leave);
   };
@@ -71,6 +76,17 @@ export async function eventStream(
         }
         quiet = true;
       }, pingIntervalMs);
+      if (scope.bearer === undefined) return;
+      unwatch = options.auth.watch(scope.bearer, () => {
+        const error = new AppError("UNAUTHENTICATED", "The session has ended; sign in again");
+        scope.failure = error;
+        left = true;
+        finish();
+        calling.abort(error);
+        controller.enqueue(encoder.encode(options.fail(error)));
+        controller.close();
+        void items.return(undefined).catch(noop);
+      });
     },
     async pull(controller) {
       waiting = true;

@@ -6,6 +6,7 @@ import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
 import { maxManifestBytes } from "../../plugins/runtime/contract/manifest.ts";
 import type { InstalledPlugin } from "../../plugins/runtime/host/registry.ts";
 import { bundleStamp } from "../build/bundle_stamp.ts";
+import { loadBundler } from "../build/bundles.ts";
 
 const maxBundleBytes = 64 * 1024 * 1024;
 const maxFolderFiles = 10_000;
@@ -20,6 +21,7 @@ export async function readBuiltinPlugin(
     origin: "builtin",
     manifest: await readManifest(folder),
     loadCode: () => readText(join(bundles, `${basename(folder)}.js`), maxBundleBytes),
+    reread: () => readBuiltinPlugin(folder, bundles),
   };
 }
 
@@ -38,6 +40,7 @@ export async function readExternalPlugin(
       if (await isFile(ready)) return readText(ready, maxBundleBytes);
       return readText(await bundleFromSource(folder, cacheFolder), maxBundleBytes);
     },
+    reread: () => readExternalPlugin(folder, cacheFolder),
   };
 }
 
@@ -112,7 +115,7 @@ async function bundleFromSource(folder: string, cacheFolder: string): Promise<st
   const target = join(cacheFolder, `${stamp}.js`);
   if (await isFile(target)) return target;
   await Deno.mkdir(cacheFolder, { recursive: true });
-  const { bundlePlugin } = await import("../build/esbuild.ts");
+  const { bundlePlugin } = await loadBundler();
   try {
     await bundlePlugin(folder, target);
   } catch (cause) {

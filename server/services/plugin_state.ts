@@ -4,7 +4,7 @@ import { z } from "zod";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import { permissionsSchema } from "../../plugins/runtime/contract/grant.ts";
 import { limitsSchema, pluginId } from "../../plugins/runtime/contract/manifest.ts";
-import type { PluginState } from "../../plugins/runtime/host/hosted_plugin.ts";
+import type { PluginState } from "../../plugins/runtime/host/plugin_config.ts";
 import type { PluginStateStore } from "../../plugins/runtime/host/plugin_host.ts";
 
 type States = Record<string, PluginState>;
@@ -13,9 +13,12 @@ const stateSchema = z.record(
   pluginId,
   z.strictObject({
     enabled: z.boolean(),
+    autostart: z.boolean().optional(),
     grants: permissionsSchema.optional(),
     settings: z.record(z.string(), z.unknown()).optional(),
-    limits: limitsSchema.partial().optional(),
+    secrets: z.record(z.string(), z.string()).optional(),
+    // Not `limitsSchema.partial()`: that fills in its defaults, and they would win over the manifest's.
+    limits: z.partialRecord(limitsSchema.keyof(), z.int()).optional(),
   }),
 );
 

@@ -21,12 +21,21 @@ export interface StartServerOptions {
   env?: Record<string, string>;
 }
 
-/** Starts `bkg serve` and waits until it says that it is ready. */
-export async function startServer(options: StartServerOptions = {}): Promise<ServerProcess> {
+/** Starts `bkg serve` from source and waits until it says that it is ready. */
+export function startServer(options: StartServerOptions = {}): Promise<ServerProcess> {
+  const source = ["run", "-A", "--no-prompt", "server/cli/main.ts"];
+  return runServerFrom(source, { cwd: projectRoot, ...options });
+}
+
+/** The same for a program that Deno starts with these arguments. */
+export async function runServerFrom(
+  program: readonly string[],
+  options: StartServerOptions & { cwd: string },
+): Promise<ServerProcess> {
   const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "bkg-test-" });
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "server/cli/main.ts", "serve", "--log", "json"],
-    cwd: projectRoot,
+    args: [...program, "serve", "--log", "json"],
+    cwd: options.cwd,
     env: { BKG_DATA_DIR: dataDir, BKG_PORT: "0", NO_COLOR: "1", ...options.env },
     stdout: "piped",
     stderr: "piped",

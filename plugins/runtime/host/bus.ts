@@ -5,7 +5,7 @@ import { AppError, type ErrorCode, toAppError } from "../contract/error.ts";
 import { assertMatches, Budget, type CheckValue } from "../contract/schema.ts";
 import type { AuditTrail } from "./audit_trail.ts";
 import type { AuditEntry, Bus, InvokeOptions } from "./host.ts";
-import type { LogRing } from "./log_ring.ts";
+import type { PluginLog } from "./plugin_log.ts";
 import { disarmError, hostCodes } from "./plugin_error.ts";
 import type { CapabilityRoute, Registry } from "./registry.ts";
 import type { RunningCell } from "./running_cell.ts";
@@ -15,7 +15,7 @@ import type { Supervisor } from "./supervisor.ts";
 export interface BusTarget {
   readonly supervisor: Supervisor;
   readonly audit: AuditTrail;
-  readonly log: LogRing;
+  readonly log: PluginLog;
   readonly enabled: boolean;
   requests: number;
   errors: number;
@@ -39,18 +39,19 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
   };
 
   async function call(id: string, input: unknown, options: InvokeOptions): Promise<unknown> {
-    const route = registry.route(id);
+    let route = registry.route(id);
     const owner = target(route.pluginId);
     let cell: RunningCell | undefined;
     try {
       const startMs = begin(owner, route, input, options);
-      cell = owner.supervisor.tryLease() ?? await owner.supervisor.lease(options);
+      cell = owner.supervisor.tryLease();
+      if (cell === undefined) {
+        const leased = await owner.supervisor.lease(options);
+        route = renew(route, { leased, owner, input });
+        cell = leased;
+      }
       const message = { input, principal: options.principal.id };
-      const value = await cell.channel.call(
-        id,
-        message,
-        callOptions(owner, cell, options, startMs),
-      );
+      const value = await cell.channel.call(id, message, callOptions(cell, options, startMs));
       checkValue(route, value);
       owner.audit.add(options.principal.id, "invoke", id, "ok");
       return value;
@@ -64,7 +65,7 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
     input: unknown,
     options: InvokeOptions,
   ): AsyncGenerator<unknown, unknown> {
-    const route = registry.route(id);
+    let route = registry.route(id);
     if (!route.capability.streaming) {
       yield await call(id, input, options);
       return undefined;
@@ -75,9 +76,14 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
     let finished = false;
     try {
       const startMs = begin(owner, route, input, options);
-      cell = owner.supervisor.tryLease() ?? await owner.supervisor.lease(options);
+      cell = owner.supervisor.tryLease();
+      if (cell === undefined) {
+        const leased = await owner.supervisor.lease(options);
+        route = renew(route, { leased, owner, input });
+        cell = leased;
+      }
       const message = { input, principal: options.principal.id };
-      items = cell.channel.stream(id, message, callOptions(owner, cell, options, startMs));
+      items = cell.channel.stream(id, message, callOptions(cell, options, startMs));
       while (true) {
         // Nothing may stand between the lease and the first `next`: it is what starts the call.
         const { done, value } = await items.next();
@@ -123,15 +129,36 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
     return options.deadlineMs === undefined ? 0 : now();
   }
 
+  /** While a call waited, its plugin may have become another version: then that one's schemas hold. */
+  function renew(
+    route: CapabilityRoute,
+    { leased, owner, input }: { leased: RunningCell; owner: BusTarget; input: unknown },
+  ): CapabilityRoute {
+    if (owner.supervisor.running !== leased) return route;
+    const { pluginId, capability: { id, streaming } } = route;
+    try {
+      const renewed = registry.route(id);
+      if (renewed === route) return route;
+      if (renewed.pluginId !== pluginId || renewed.capability.streaming !== streaming) {
+        throw new AppError("CONFLICT", `"${id}" became another while the call waited: call again`, {
+          retryable: true,
+        });
+      }
+      assertMatches(renewed.checkInput, input, "INVALID_INPUT", `The input of "${id}"`);
+      return renewed;
+    } catch (error) {
+      leased.release();
+      throw error;
+    }
+  }
+
   function callOptions(
-    owner: BusTarget,
     cell: RunningCell,
     { signal, deadlineMs }: InvokeOptions,
     startMs: number,
   ) {
-    const limits = owner.supervisor.limits;
     return {
-      silenceMs: limits.timeoutMs,
+      silenceMs: cell.limits.timeoutMs,
       onSettled: cell.release,
       ...(signal === undefined ? undefined : { signal }),
       ...(deadlineMs === undefined

@@ -50,6 +50,8 @@ export interface PluginView {
   bundleDigest: string | undefined;
   /** Whether it is started with the host and not by its first call. */
   autostart: boolean;
+  /** What the last healthcheck said; undefined while none has. */
+  healthy: boolean | undefined;
 }
 
 /** What the operator set of a plugin. */
@@ -114,9 +116,9 @@ export interface AuditEntry {
   /** Equal entries in a row within one second are one entry. */
   count: number;
   principal: string;
-  /** `invoke`, `service`, `start`, `stop`, `restart`, `grant`. */
+  /** `invoke`, `service`, `start`, `stop`, `restart`, `grant`, `configure`. */
   action: string;
-  /** The capability, the service call, or what was granted. */
+  /** The capability, the service call, what was granted, or the names of what was configured. */
   object: string;
   outcome: "ok" | "denied" | "failed" | "cancelled";
 }
@@ -184,6 +186,10 @@ export interface PluginHost extends AsyncDisposable {
    * drains. When the new one does not start, the old one stays, and this throws why.
    */
   restart(pluginId: string, principal: Principal): Promise<PluginView>;
+  /** plugin.json as it was read. */
+  manifest(pluginId: string): Manifest;
+  /** The bundle as it is now, for another home to run; throws why the plugin cannot start, if it cannot. */
+  loadCode(pluginId: string): Promise<string>;
   config(pluginId: string): PluginConfig;
   /** Checked, stored, and in force: a running plugin is swapped when its settings or limits changed. */
   configure(

@@ -1,10 +1,8 @@
-// The plugin's own metrics: only names that its manifest declares, only finite numbers.
+// One cell's own metrics: only names that its manifest declares, only finite numbers.
 
 export interface MetricStore {
   /** Takes what the plugin notified, untrusted. */
   receive(value: unknown): void;
-  /** Forgets all values: the cell is gone, and its gauges with it. */
-  clear(): void;
   snapshot(): Record<string, number>;
 }
 
@@ -17,7 +15,6 @@ export function createMetricStore(declared: readonly string[]): MetricStore {
       if (typeof name !== "string" || !known.has(name)) return;
       if (typeof value === "number" && Number.isFinite(value)) values.set(name, value);
     },
-    clear: () => values.clear(),
     snapshot: () => Object.fromEntries(values),
   };
 }

@@ -3,8 +3,9 @@ import { createAuditTrail } from "./audit_trail.ts";
 import { createCrashBackoff } from "./backoff.ts";
 import { closeNames } from "../contract/close_names.ts";
 import type { AuditEntry } from "./host.ts";
-import { createLogRing } from "./log_ring.ts";
+import { createPluginLog } from "./plugin_log.ts";
 import { toPlainFields, toPlainText } from "../contract/plain_text.ts";
+import { SeqRing } from "./seq_ring.ts";
 import { nextStatus } from "./status.ts";
 import { createThreadBudget } from "./thread_budget.ts";
 
@@ -45,21 +46,28 @@ Deno.test("createThreadBudget lends what is free, at least one, and takes back a
   }, /thread leases/);
 });
 
-Deno.test("createLogRing keeps the last lines in order", () => {
-  const ring = createLogRing({ now: () => 0, capacity: 3 });
-  for (let i = 0; i < 5; i++) ring.write("plugin", "info", `line ${i}`);
-  assert.deepEqual(ring.tail(2).map(({ seq, message }) => [seq, message]), [[3, "line 3"], [
-    4,
-    "line 4",
-  ]]);
-  assert.equal(ring.tail(100).length, 3);
-  assert.equal(ring.tail(NaN).length, 0);
+Deno.test("SeqRing keeps the newest in order, and knows what it dropped", () => {
+  const ring = new SeqRing<{ seq: number }>(3);
+  const seqs = (entries: { seq: number }[]) => entries.map(({ seq }) => seq);
+  assert.deepEqual(ring.after(-1), { entries: [], gap: false });
+  for (const seq of [10, 20, 30, 40, 50]) ring.add({ seq });
+  assert.deepEqual(seqs(ring.newest(2)), [40, 50]);
+  assert.deepEqual(seqs(ring.newest(100)), [30, 40, 50]);
+  assert.equal(ring.newest(NaN).length, 0);
+  assert.equal(ring.newest(-1).length, 0);
+  const after = (seq: number) => [seqs(ring.after(seq).entries), ring.after(seq).gap];
+  assert.deepEqual(after(19), [[30, 40, 50], true]);
+  assert.deepEqual(after(20), [[30, 40, 50], false]);
+  assert.deepEqual(after(40), [[50], false]);
+  assert.deepEqual(after(1000), [[], false]);
+  ring.lost(45);
+  assert.deepEqual(after(40), [[50], true]);
 });
 
-Deno.test("createLogRing counts a flood instead of keeping it", () => {
+Deno.test("createPluginLog counts a flood instead of keeping it", () => {
   let nowMs = 0;
   const lines: string[] = [];
-  const ring = createLogRing({ now: () => nowMs, onLine: ({ message }) => lines.push(message) });
+  const ring = createPluginLog({ now: () => nowMs, keep: ({ message }) => lines.push(message) });
   for (let i = 0; i < 5000; i++) ring.write("stdout", "info", "flood");
   assert.equal(lines.length, 1000);
   ring.write("host", "warn", "still heard");

@@ -6,9 +6,17 @@ import { type Grant, permissionsSchema } from "../contract/grant.ts";
 import type { ModelService } from "./broker.ts";
 import { createBus } from "./bus.ts";
 import type { SpawnCell } from "./cell.ts";
-import { createEmitter } from "./events.ts";
-import type { AuditEntry, HostEvent, LogLine, PluginHost, PluginView, Principal } from "./host.ts";
-import { HostedPlugin, type PluginState } from "./hosted_plugin.ts";
+import { createEventJournal } from "./event_journal.ts";
+import type { AuditEntry, LogLine, PluginHost, PluginView, Principal } from "./host.ts";
+import { HostedPlugin } from "./hosted_plugin.ts";
+import {
+  type ConfigDecision,
+  decideConfig,
+  describeConfig,
+  namesOfChange,
+  type PluginState,
+} from "./plugin_config.ts";
+import type { LogStore } from "./plugin_log.ts";
 import { createRegistry, type InstalledPlugin } from "./registry.ts";
 import { createThreadBudget } from "./thread_budget.ts";
 import { systemTimers, type Timers } from "./timers.ts";
@@ -30,6 +38,8 @@ export interface PluginHostDeps {
   /** Keeps audit entries; called once for each, when its count is final. */
   auditSink?: (pluginId: string, entry: AuditEntry) => void;
   onLog?: (pluginId: string, line: LogLine) => void;
+  /** Keeps log lines beyond the end of this host. */
+  logStore?: LogStore;
   /** A subscriber threw. */
   onListenerError?: (error: unknown) => void;
   /** Ms since the epoch. */
@@ -47,13 +57,25 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
   const monotonicNow = deps.monotonicNow ?? (() => performance.now());
   const timers = deps.timers ?? systemTimers;
   const threads = createThreadBudget(deps.threads);
-  const events = createEmitter<HostEvent>(deps.onListenerError);
   const registry = createRegistry(deps.plugins, { now: monotonicNow });
+  const journal = createEventJournal({
+    stored: Array.from(
+      registry.plugins.keys(),
+      (id) => [id, deps.logStore?.load(id) ?? []] as const,
+    ),
+    now,
+    onLine(pluginId, line) {
+      deps.logStore?.append(pluginId, line);
+      deps.onLog?.(pluginId, line);
+    },
+    onListenerError: deps.onListenerError,
+  });
   const hosted = new Map<string, HostedPlugin>();
   for (const known of registry.plugins.values()) {
     const { id: pluginId } = known;
     const plugin = new HostedPlugin({
       known,
+      registry,
       state: deps.state.load(pluginId),
       spawnCell: deps.spawnCell,
       models: deps.models,
@@ -63,14 +85,16 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
       random: deps.random ?? Math.random,
       timers,
       ...(deps.drainMs === undefined ? undefined : { drainMs: deps.drainMs }),
-      onStatus: (changed) => events.emit({ type: "status", pluginId, plugin: changed.view() }),
-      onLine(line) {
-        deps.onLog?.(pluginId, line);
-        events.emit({ type: "logs", pluginId, line });
-      },
+      onStatus: (changed) => journal.add(pluginId, { topic: "status", plugin: changed.view() }),
+      onTelemetry: (telemetry) => journal.add(pluginId, { topic: "telemetry", telemetry }),
+      keepLine: (line) => journal.add(pluginId, { topic: "logs", line }),
       onAudit: (entry) => deps.auditSink?.(pluginId, entry),
     });
     hosted.set(pluginId, plugin);
+  }
+  for (const { state, known, supervisor } of hosted.values()) {
+    // Quietly: why it does not start is in its log and its status.
+    if (state.enabled && state.autostart && !known.problem) supervisor.start().catch(() => {});
   }
   const bus = createBus({ registry, now: monotonicNow, target: find });
   const cancelFlush = timers.every(flushEveryMs, () => flush(false));
@@ -97,11 +121,34 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
         await plugin.supervisor.restart();
       });
     },
+    manifest: (pluginId) => find(pluginId).known.manifest,
+    async loadCode(pluginId) {
+      const { known } = find(pluginId);
+      if (known.problem !== undefined) throw known.problem;
+      return await known.installed.loadCode();
+    },
+    config(pluginId) {
+      const { known, state } = find(pluginId);
+      return describeConfig(known, state);
+    },
+    async configure(pluginId, wanted, principal) {
+      const plugin = find(pluginId);
+      let names = namesOfChange(wanted);
+      await command(pluginId, "configure", principal, async () => {
+        await plugin.configure(async () => {
+          const { known, state: before } = plugin;
+          const decision = decideConfig(wanted, { known, state: before });
+          names = decision.changed;
+          await apply(plugin, decision);
+          journal.add(pluginId, { topic: "status", plugin: plugin.view() });
+        });
+      }, () => names.join(", ").slice(0, 500) || "nothing");
+      return describeConfig(plugin.known, plugin.state);
+    },
     telemetry: (pluginId) => Promise.resolve(find(pluginId)).then((plugin) => plugin.telemetry()),
     logs(pluginId, lines) {
-      const { log } = find(pluginId);
-      log.flush();
-      return log.tail(lines);
+      find(pluginId).log.flush();
+      return journal.lines(pluginId, lines);
     },
     audit: (pluginId, limit) => find(pluginId).audit.tail(limit),
     grants(pluginId) {
@@ -112,10 +159,17 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
       const grants = parseGrant(granted);
       await command(pluginId, "grant", principal, async (plugin) => {
         await change(plugin, { grants });
-        events.emit({ type: "status", pluginId, plugin: plugin.view() });
-      }, describeGrant(grants));
+        journal.add(pluginId, { topic: "status", plugin: plugin.view() });
+      }, () => describeGrant(grants));
     },
-    subscribe: (listener) => events.subscribe(listener),
+    get lastSeq() {
+      return journal.lastSeq;
+    },
+    history(query) {
+      if (query.pluginId !== undefined) find(query.pluginId);
+      return journal.history(query);
+    },
+    subscribe: (listener) => journal.subscribe(listener),
     async [Symbol.asyncDispose]() {
       cancelFlush();
       await Promise.all([...hosted.values()].map(({ supervisor }) => supervisor.stop("shutdown")));
@@ -138,20 +192,42 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
     await deps.state.save(plugin.known.id, state);
   }
 
+  /** A plugin that does not start with its new settings goes on with the old ones, and they stay stored. */
+  async function apply(
+    plugin: HostedPlugin,
+    { state, concernsCell }: ConfigDecision,
+  ): Promise<void> {
+    const { state: before, supervisor } = plugin;
+    plugin.change(state);
+    const runs = supervisor.status === "running" || supervisor.status === "starting";
+    try {
+      if (concernsCell && state.enabled && runs) await supervisor.restart();
+    } catch (error) {
+      // Unless a stop called it off: then nothing speaks against them.
+      if (plugin.enabled) {
+        const { settings, secrets, limits } = before;
+        plugin.change({ ...plugin.state, settings, secrets, limits });
+        throw error;
+      }
+    }
+    await deps.state.save(plugin.known.id, plugin.state);
+    if (before.enabled && !state.enabled) await supervisor.stop("disabled");
+  }
+
   async function command(
     pluginId: string,
     action: string,
     principal: Principal,
     run: (plugin: HostedPlugin) => Promise<void>,
-    object = pluginId,
+    object: () => string = () => pluginId,
   ): Promise<PluginView> {
     const plugin = find(pluginId);
     try {
       await run(plugin);
-      plugin.audit.add(principal.id, action, object, "ok");
+      plugin.audit.add(principal.id, action, object(), "ok");
       return plugin.view();
     } catch (error) {
-      plugin.audit.add(principal.id, action, object, "failed");
+      plugin.audit.add(principal.id, action, object(), "failed");
       throw toAppError(error);
     }
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { AppError, ErrorCode } from "../contract/error.ts";
 import { noPermissions } from "../contract/grant.ts";
-import type { AuditEntry, HostEvent } from "./host.ts";
+import type { AuditEntry, EventHistory, HostEvent, LogLine } from "./host.ts";
+import type { LogStore } from "./plugin_log.ts";
 import { createTestHost, installed, operator, settle, type TestPlugin, until } from "./testing.ts";
 
 const options = { principal: operator };
@@ -173,30 +174,6 @@ Deno.test("an idle cell stops after idleTimeoutMs, tears down, and starts at the
   assert.equal(host.get("demo").status, "stopped");
   assert.equal(teardowns, 1);
   await bus.call("demo.echo", 1, options);
-  assert.equal(cells.length, 2);
-  await host[Symbol.asyncDispose]();
-});
-
-Deno.test("restart lets running calls end, and those who wait go to the new cell", async () => {
-  let finish = () => {};
-  const plugin: TestPlugin = {
-    "demo.echo": (input: string) =>
-      input === "slow" ? new Promise((resolve) => finish = () => resolve("done")) : input,
-  };
-  const { host, bus, cells } = createTestHost([installed("demo", echo)], { demo: plugin }, {
-    drainMs: 60_000,
-  });
-  const slow = bus.call("demo.echo", "slow", options);
-  await until(() => host.get("demo").status === "running");
-  await settle();
-  const restarted = host.restart("demo", operator);
-  await settle();
-  assert.equal(host.get("demo").status, "stopping");
-  const next = bus.call("demo.echo", "next", options);
-  finish();
-  assert.equal(await slow, "done");
-  assert.equal(await next, "next");
-  assert.equal((await restarted).status, "running");
   assert.equal(cells.length, 2);
   await host[Symbol.asyncDispose]();
 });
@@ -408,7 +385,7 @@ Deno.test("subscribers see each status; one that throws harms nobody", async () 
     throw new Error("bad listener");
   });
   const unsubscribe = host.subscribe((event: HostEvent) => {
-    if (event.type === "status") seen.push(event.plugin.status);
+    if (event.topic === "status") seen.push(event.plugin.status);
   });
   await bus.call("demo.echo", 1, options);
   assert.deepEqual(seen, ["starting", "running"]);
@@ -439,22 +416,43 @@ Deno.test("after its end a host starts nothing", async () => {
   assert.equal(cells.length, 1);
 });
 
-Deno.test("a healthcheck that fails is told to the log, and is no reason to end a cell", async () => {
-  const plugin: TestPlugin = {
-    ...guest,
-    health: () => {
-      throw new Error("model gone");
-    },
+Deno.test("events that are kept can be asked for, and lines of an earlier host with them", async () => {
+  const stored = new Map<string, LogLine[]>([["demo", []], ["other", []]]);
+  const logStore: LogStore = {
+    load: (id) => JSON.parse(JSON.stringify(stored.get(id))),
+    append: (id, line) => void stored.get(id)?.push(line),
   };
-  const { host, bus, time } = createTestHost(
-    [installed("demo", echo, { healthcheck: { intervalMs: 1000 } })],
-    { demo: plugin },
+  const plugins = [installed("demo", echo), installed("other", { "other.echo": {} })];
+  const first = createTestHost(plugins, { demo: guest }, { logStore });
+  await first.bus.call("demo.echo", 1, options);
+  first.last().spec.output("stdout", "before");
+  const seen = first.host.lastSeq;
+  first.last().spec.output("stdout", "missed");
+  first.last().die({ reason: "crashed", message: "signal 9" });
+  await settle();
+  const messages = ({ events }: EventHistory) =>
+    events.map((event) => event.topic === "logs" ? event.line.message : event.topic);
+  const query = { topic: "logs", pluginId: "demo" } as const;
+  const missed = ["missed", "The cell ended (crashed): signal 9"];
+  assert.deepEqual(messages(first.host.history({ ...query, after: seen })), missed);
+  const end = first.host.lastSeq;
+  await first.host[Symbol.asyncDispose]();
+
+  const next = createTestHost(plugins, { demo: guest }, { logStore });
+  assert.ok(next.host.lastSeq >= end);
+  await next.bus.call("demo.echo", 1, options);
+  const history = next.host.history({ ...query, after: seen });
+  assert.deepEqual([messages(history), history.gap], [[...missed, "Started demo 1.0.0"], false]);
+  assert.deepEqual(next.host.logs("demo", 3).map(({ message }) => message), messages(history));
+  assert.ok(next.host.logs("demo", 3).every((line, i) => line.seq === history.events[i]?.seq));
+  const status = next.host.history({ topic: "status", after: seen });
+  assert.deepEqual(
+    status.events.map((event) => event.topic === "status" && event.plugin.status),
+    ["starting", "running"],
   );
-  await bus.call("demo.echo", 1, options);
-  await time.advance(2000);
-  assert.match(host.logs("demo", 1)[0]?.message ?? "", /Unhealthy: model gone/);
-  assert.equal(host.get("demo").status, "running");
-  await host[Symbol.asyncDispose]();
+  assert.deepEqual(next.host.history({ ...query, pluginId: "other" }).events, []);
+  assert.throws(() => next.host.history({ ...query, pluginId: "none" }), withCode("NOT_FOUND"));
+  await next.host[Symbol.asyncDispose]();
 });
 
 function never(): Promise<never> {

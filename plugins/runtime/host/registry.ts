@@ -20,6 +20,8 @@ export interface InstalledPlugin {
   manifest: unknown;
   /** Reads the bundle, at each start. */
   loadCode(): Promise<string>;
+  /** The plugin as it is found now; without it, it never becomes another version. */
+  reread?(): Promise<InstalledPlugin>;
 }
 
 export interface KnownPlugin {
@@ -28,9 +30,9 @@ export interface KnownPlugin {
   readonly manifest: Manifest;
   readonly routes: readonly CapabilityRoute[];
   readonly checkSettings: CheckValue;
-  /** Why it cannot start, until it is installed anew. */
+  /** Why it cannot start as it was found. */
   readonly problem: AppError | undefined;
-  loadCode(): Promise<string>;
+  readonly installed: InstalledPlugin;
 }
 
 /** A capability, its owner, and its compiled schemas. */
@@ -48,6 +50,13 @@ export interface Registry {
   plugin(id: string): KnownPlugin;
   /** Throws NOT_FOUND, naming close ones. */
   route(capability: string): CapabilityRoute;
+  /**
+   * The plugin as it is found now, which is not known until it is adopted. Throws INVALID_MANIFEST for one that
+   * cannot be used or has another id, CONFLICT for one with a capability of another plugin.
+   */
+  reread(id: string): Promise<KnownPlugin>;
+  /** Puts a plugin in the place of the one that had its id; throws CONFLICT when a capability was taken meanwhile. */
+  adopt(known: KnownPlugin): void;
 }
 
 /** Reads all manifests. Our own come first: no stranger takes a capability or an id from them. */
@@ -64,20 +73,48 @@ export function createRegistry(
   for (const plugin of ordered) {
     const known = readPlugin(plugin, plugins, routes, now);
     plugins.set(known.id, known);
-    if (known.problem !== undefined) continue;
     for (const route of known.routes) routes.set(route.capability.id, route);
   }
+
+  function find(id: string): KnownPlugin {
+    const known = plugins.get(id);
+    if (known === undefined) throw notFound("plugin", id, [...plugins.keys()]);
+    return known;
+  }
+
   return {
     plugins,
-    plugin(id) {
-      const known = plugins.get(id);
-      if (known === undefined) throw notFound("plugin", id, [...plugins.keys()]);
-      return known;
-    },
+    plugin: find,
     route(capability) {
       const route = routes.get(capability);
       if (route === undefined) throw notFound("capability", capability, [...routes.keys()]);
       return route;
+    },
+    async reread(id) {
+      const old = find(id).installed;
+      const installed = await old.reread?.() ?? old;
+      const known = find(id);
+      // Equal schemas are not compiled again, and calls that wait are not checked again.
+      if (known.problem === undefined && isSame(known.installed.manifest, installed.manifest)) {
+        return { ...known, installed };
+      }
+      if (installed.manifest instanceof Error) {
+        throw toAppError(installed.manifest, "INVALID_MANIFEST");
+      }
+      const manifest = parseManifest(installed.manifest);
+      if (manifest.id !== id) {
+        throw new AppError(
+          plugins.has(manifest.id) ? "CONFLICT" : "INVALID_MANIFEST",
+          `plugin.json says the id "${manifest.id}", but the plugin is known as "${id}"`,
+        );
+      }
+      return { ...compilePlugin(manifest, routes, now), origin: known.origin, installed };
+    },
+    adopt(known) {
+      for (const { capability } of known.routes) refuseOwned(capability.id, known.id, routes);
+      for (const { capability } of find(known.id).routes) routes.delete(capability.id);
+      for (const route of known.routes) routes.set(route.capability.id, route);
+      plugins.set(known.id, known);
     },
   };
 }
@@ -92,10 +129,10 @@ function readPlugin(
   now: () => number,
 ): KnownPlugin {
   const { origin } = installed;
-  const known = { origin, loadCode: () => installed.loadCode() };
   let manifest = placeholder(installed);
   const refuse = (error: unknown): KnownPlugin => ({
-    ...known,
+    installed,
+    origin,
     manifest,
     id: freeId(manifest.id, plugins),
     routes: [],
@@ -109,26 +146,47 @@ function readPlugin(
     if (plugins.has(id)) {
       throw new AppError("CONFLICT", `Another plugin has the id "${id}" already`);
     }
-    const startMs = now();
-    const checkSettings = compileSchema(manifest.settings, `${id} settings`);
-    const routes = manifest.capabilities.map((capability) => {
-      const owner = owners.get(capability.id)?.pluginId;
-      if (owner !== undefined) {
-        throw new AppError(
-          "CONFLICT",
-          `Capability "${capability.id}" belongs to the plugin "${owner}": "${id}" does not start until an administrator routes it`,
-          { details: { capability: capability.id, owner } },
-        );
-      }
-      if (now() - startMs > maxCompileMs) {
-        throw new AppError("INVALID_MANIFEST", "The schemas are too costly to compile");
-      }
-      return compileRoute(capability, id);
-    });
-    return { ...known, manifest, id, routes, checkSettings, problem: undefined };
+    return { ...compilePlugin(manifest, owners, now), origin, installed };
   } catch (error) {
     return refuse(error);
   }
+}
+
+function compilePlugin(
+  manifest: Manifest,
+  owners: ReadonlyMap<string, CapabilityRoute>,
+  now: () => number,
+): Omit<KnownPlugin, "origin" | "installed"> {
+  const { id } = manifest;
+  const startMs = now();
+  const checkSettings = compileSchema(manifest.settings, `${id} settings`);
+  const routes = manifest.capabilities.map((capability) => {
+    refuseOwned(capability.id, id, owners);
+    if (now() - startMs > maxCompileMs) {
+      throw new AppError("INVALID_MANIFEST", "The schemas are too costly to compile");
+    }
+    return compileRoute(capability, id);
+  });
+  return { manifest, id, routes, checkSettings, problem: undefined };
+}
+
+/** Throws CONFLICT when a capability belongs to a plugin other than `pluginId`. */
+function refuseOwned(
+  capability: string,
+  pluginId: string,
+  owners: ReadonlyMap<string, CapabilityRoute>,
+): void {
+  const owner = owners.get(capability)?.pluginId;
+  if (owner === undefined || owner === pluginId) return;
+  throw new AppError(
+    "CONFLICT",
+    `Capability "${capability}" belongs to the plugin "${owner}": "${pluginId}" does not start until an administrator routes it`,
+    { details: { capability, owner } },
+  );
+}
+
+function isSame(manifest: unknown, other: unknown): boolean {
+  return !(other instanceof Error) && JSON.stringify(manifest) === JSON.stringify(other);
 }
 
 function compileRoute(capability: Capability, pluginId: string): CapabilityRoute {

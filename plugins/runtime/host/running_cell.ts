@@ -9,20 +9,23 @@ import type { Limits, Manifest } from "../contract/manifest.ts";
 import { contractVersion } from "../contract/message.ts";
 import type { Broker } from "./broker.ts";
 import type { Cell, CellExit, CellExitReason, SpawnCell } from "./cell.ts";
-import type { LogRing } from "./log_ring.ts";
-import type { MetricStore } from "./metric_store.ts";
+import type { PluginLog } from "./plugin_log.ts";
+import { createMetricStore, type MetricStore } from "./metric_store.ts";
 import { disarmError, hostCodes } from "./plugin_error.ts";
 import type { Timers } from "./timers.ts";
 
-export interface StartCellDeps {
+/** One version of a plugin, as the operator wants it to run. */
+export interface CellPlan {
   manifest: Manifest;
   limits: Limits;
   settings: unknown;
   loadCode(): Promise<string>;
-  spawnCell: SpawnCell;
   openBroker(cell: Cell): Broker;
-  log: LogRing;
-  metrics: MetricStore;
+}
+
+export interface StartCellDeps extends CellPlan {
+  spawnCell: SpawnCell;
+  log: PluginLog;
   /** Ms since the epoch. */
   now: () => number;
   /** Ms that no change of the system's clock moves: silence and idleness are told by it. */
@@ -44,12 +47,14 @@ export async function startCell(deps: StartCellDeps, signal: AbortSignal): Promi
     output: (stream: "stdout" | "stderr", line: string) => log.write(stream, "info", line),
   };
   const cell = await deps.spawnCell(spec, { signal });
+  const digest = digestOf(code);
   const running = new RunningCell(cell, deps);
   const stop = () => running.end("stopped", "The start was called off");
   signal.addEventListener("abort", stop, { once: true });
   try {
     if (signal.aborted) stop();
     await running.initialize();
+    running.bundleDigest = await digest;
     return running;
   } catch (error) {
     const failure = await running.explain(error);
@@ -64,13 +69,23 @@ export async function startCell(deps: StartCellDeps, signal: AbortSignal): Promi
 export class RunningCell {
   readonly cell: Cell;
   readonly channel: Channel;
+  readonly limits: Limits;
+  readonly metrics: MetricStore;
+  /** `sha256:<hex>` of its code; undefined where the platform has no digests (a page without TLS). */
+  bundleDigest: string | undefined;
+  /** What the last healthcheck said. */
+  healthy: boolean | undefined;
   readonly startedAtMs: number;
+  /** The same on the monotonic clock. */
+  readonly startedMs: number;
   /** Settles when the cell is gone and what it held is given back. */
   readonly ended: Promise<CellExit>;
   /** Gives one slot back; the channel calls it when the guest let go of a call. */
   readonly release: () => void;
   /** Called after each release; the supervisor gives the slot to the next. */
   onRelease: () => void = () => {};
+  /** Called when `healthy` changed. */
+  onHealth: () => void = () => {};
   /** Calls that hold a slot: cancelled ones too, until the guest lets go. */
   active = 0;
   /** No slot is lent any more. */
@@ -86,11 +101,14 @@ export class RunningCell {
   #checkingHealth = false;
 
   constructor(cell: Cell, deps: StartCellDeps) {
-    const { log, metrics, monotonicNow } = deps;
+    const { log, monotonicNow } = deps;
     this.cell = cell;
     this.#deps = deps;
+    this.limits = deps.limits;
+    this.metrics = createMetricStore(deps.manifest.metrics.map(({ name }) => name));
     this.startedAtMs = deps.now();
-    this.lastUsedMs = this.#lastPingMs = this.#lastHealthMs = monotonicNow();
+    this.startedMs = monotonicNow();
+    this.lastUsedMs = this.#lastPingMs = this.#lastHealthMs = this.startedMs;
     this.broker = deps.openBroker(cell);
     this.release = () => {
       this.active--;
@@ -113,7 +131,7 @@ export class RunningCell {
         call: (method, input) => this.broker.call(method, input),
         notify: (topic, value) => {
           if (topic === "log") log.receive(value);
-          else if (topic === "metric") metrics.receive(value);
+          else if (topic === "metric") this.metrics.receive(value);
         },
         silent: (method) =>
           this.end("silence", `"${method}" gave no sign of life for ${deps.limits.timeoutMs} ms`),
@@ -123,7 +141,6 @@ export class RunningCell {
       this.draining = true;
       this.channel.close(this.#lossOf(exit));
       this.broker.close();
-      metrics.clear();
       return exit;
     });
     this.channel.closed.then((error) => this.#onChannelClosed(error));
@@ -187,7 +204,11 @@ export class RunningCell {
     const controller = new AbortController();
     const cancel = timers.after(this.#deps.limits.timeoutMs, () => controller.abort());
     this.channel.call("health", {}, { signal: controller.signal })
-      .catch((error) => log.write("host", "warn", `Unhealthy: ${toAppError(error).message}`))
+      .then(() => this.#setHealthy(true), (error) => {
+        if (this.draining) return;
+        log.write("host", "warn", `Unhealthy: ${toAppError(error).message}`);
+        this.#setHealthy(false);
+      })
       .finally(() => {
         cancel();
         this.#checkingHealth = false;
@@ -210,6 +231,12 @@ export class RunningCell {
     this.draining = true;
     this.channel.close(this.#lossOf({ reason, message }));
     this.cell.kill(reason, message);
+  }
+
+  #setHealthy(healthy: boolean): void {
+    if (this.healthy === healthy) return;
+    this.healthy = healthy;
+    this.onHealth();
   }
 
   async #onChannelClosed(error: AppError | undefined): Promise<void> {
@@ -267,6 +294,15 @@ const pingTimeoutMs = 5000;
 const teardownMs = 2000;
 /** Time between the end of a cell's pipe and the news of its exit. */
 const exitGraceMs = 1000;
+
+async function digestOf(code: string): Promise<string | undefined> {
+  // A page without TLS has none.
+  const subtle: SubtleCrypto | undefined = crypto.subtle;
+  const digest = await subtle?.digest("SHA-256", new TextEncoder().encode(code));
+  if (digest === undefined) return undefined;
+  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
+  return `sha256:${hex.join("")}`;
+}
 
 function checkHandshake(answer: unknown, wanted: readonly string[]): void {
   const { contract, capabilities } = (answer ?? {}) as Record<string, unknown>;

@@ -6,7 +6,8 @@ import type { PluginStatus } from "./host.ts";
 const transitions: Readonly<Record<PluginStatus, readonly PluginStatus[]>> = {
   stopped: ["starting", "error"],
   starting: ["running", "stopping", "stopped", "error"],
-  running: ["stopping", "stopped", "error"],
+  // To "starting": the cell ended while one that takes its place was on its way.
+  running: ["starting", "stopping", "stopped", "error"],
   stopping: ["stopped", "error"],
   error: ["starting", "stopped"],
 };

@@ -1,32 +1,28 @@
-// Keeps one plugin: starts its cell on the first call, lends its slots, stops it when idle, and decides
-// after a crash when it may start again. A caller that leaves never costs the plugin its cell.
+// Keeps one plugin: starts its cell on the first call, lends its slots, stops it when idle, puts a new cell in
+// the place of an old one, and decides after a crash when it may start again. A caller that leaves never costs
+// the plugin its cell. One cell takes calls; cells that were replaced only end those they have.
 
 import { AppError, toAppError, type WireError } from "../contract/error.ts";
-import type { Limits, Manifest } from "../contract/manifest.ts";
+import type { Limits } from "../contract/manifest.ts";
 import { createCrashBackoff } from "./backoff.ts";
-import type { Broker } from "./broker.ts";
 import { CallQueue, type WaitOptions } from "./call_queue.ts";
-import type { Cell, CellExit, SpawnCell } from "./cell.ts";
+import type { CellExit, SpawnCell } from "./cell.ts";
 import type { PluginStatus } from "./host.ts";
-import type { LogRing } from "./log_ring.ts";
-import type { MetricStore } from "./metric_store.ts";
-import { type RunningCell, startCell } from "./running_cell.ts";
+import type { PluginLog } from "./plugin_log.ts";
+import { type CellPlan, type RunningCell, startCell } from "./running_cell.ts";
 import { nextStatus } from "./status.ts";
 import type { Timers } from "./timers.ts";
 
 export interface SupervisorDeps {
-  manifest: Manifest;
-  /** Why the plugin can never start, such as a bad manifest. */
-  problem: AppError | undefined;
-  loadCode(): Promise<string>;
-  /** Read at each start. */
+  pluginId: string;
+  /** Why the plugin cannot start as it was found, such as a bad manifest. */
+  problem: () => AppError | undefined;
+  /** Those of the next cell. */
   limits: () => Limits;
-  /** Read at each start; throws when the stored settings do not match their schema. */
-  settings: () => unknown;
+  /** Reads the plugin anew for the next cell; throws why there can be none. */
+  plan(): Promise<PluginPlan>;
   spawnCell: SpawnCell;
-  openBroker(cell: Cell): Broker;
-  log: LogRing;
-  metrics: MetricStore;
+  log: PluginLog;
   /** Ms since the epoch. */
   now: () => number;
   monotonicNow: () => number;
@@ -37,34 +33,46 @@ export interface SupervisorDeps {
   drainMs?: number;
 }
 
-/** Why a stop: a disabled plugin's waiting callers are sent away, a restarted or idle one's wait on. */
-export type StopCause = "disabled" | "restart" | "idle" | "shutdown";
+export interface PluginPlan extends CellPlan {
+  /** Called when the new cell is about to take the calls: from now on the plugin is this version of it. */
+  adopt(): void;
+}
+
+/** Why a stop: a disabled plugin's waiting callers are sent away, an idle one's wait on. */
+export type StopCause = "disabled" | "idle" | "shutdown";
 
 export class Supervisor implements AsyncDisposable {
   readonly #deps: SupervisorDeps;
   readonly #queue: CallQueue<RunningCell>;
   readonly #backoff: ReturnType<typeof createCrashBackoff>;
   #status: PluginStatus = "stopped";
+  /** Takes the calls. */
   #running: RunningCell | undefined;
-  #limits: Limits;
+  /** Were replaced and end their calls; with the ends of their stops. */
+  readonly #replaced = new Map<RunningCell, Promise<void>>();
+  /** A cell is on its way, beside `#running` or instead of it. */
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #startAbort: AbortController | undefined;
-  #stopWatch: (() => void) | undefined;
+  /** Waits for its turn. */
+  #nextRestart: Promise<void> | undefined;
   #lastError: WireError | undefined;
   #retryAtMs: number | undefined;
   /** Set while no call may start the plugin. */
   #blocked: AppError | undefined;
+  #closed = false;
   #starts = 0;
+  /** Counts stops that were asked for: a start that was asked for before one gives way. */
+  #stops = 0;
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
     this.#queue = new CallQueue(deps.timers);
     this.#backoff = createCrashBackoff(deps);
-    this.#limits = deps.limits();
-    if (deps.problem !== undefined) {
+    const problem = deps.problem();
+    if (problem !== undefined) {
       this.#status = nextStatus("stopped", "error");
-      this.#lastError = bareWire(deps.problem);
+      this.#lastError = bareWire(problem);
     }
   }
 
@@ -92,16 +100,23 @@ export class Supervisor implements AsyncDisposable {
     return this.#queue.size;
   }
 
+  /** Calls that run now, in whatever cell. */
+  get active(): number {
+    let active = this.#running?.active ?? 0;
+    for (const cell of this.#replaced.keys()) active += cell.active;
+    return active;
+  }
+
   /** The limits of the running cell; of the next one while none runs. */
   get limits(): Limits {
-    return this.#running === undefined ? this.#deps.limits() : this.#limits;
+    return this.#running?.limits ?? this.#deps.limits();
   }
 
   /** A slot, when one is free at once. It is given back by `release`. */
   tryLease(): RunningCell | undefined {
     const running = this.#running;
     if (running === undefined || running.draining || this.#queue.size > 0) return undefined;
-    if (running.active >= this.#limits.concurrency) return undefined;
+    if (running.active >= running.limits.concurrency) return undefined;
     running.active++;
     return running;
   }
@@ -110,13 +125,13 @@ export class Supervisor implements AsyncDisposable {
   async lease(options: WaitOptions): Promise<RunningCell> {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    const { queue, concurrency } = this.#limits;
+    const { queue, concurrency } = this.limits;
     // Those who wait for a start will find all slots free.
     const room = this.#running === undefined ? queue + concurrency : queue;
     if (this.#queue.size >= room) {
       throw new AppError(
         "QUEUE_FULL",
-        `Plugin "${this.#deps.manifest.id}" has ${this.#queue.size} calls waiting already`,
+        `Plugin "${this.#deps.pluginId}" has ${this.#queue.size} calls waiting already`,
         { details: { retryAfterMs: 1000, limit: room } },
       );
     }
@@ -127,38 +142,55 @@ export class Supervisor implements AsyncDisposable {
 
   /** Starts now, whatever happened before; throws why it failed. */
   async start(): Promise<void> {
-    if (this.#deps.problem !== undefined) throw this.#deps.problem;
-    await this.#stopping;
-    if (this.#running?.draining) await this.#running.ended;
+    const stops = this.#stops;
+    while (this.#stopping !== undefined || this.#running?.draining) {
+      await (this.#stopping ?? this.#running?.ended);
+    }
+    if (stops !== this.#stops) throw this.#wasStopped();
     this.#forgive();
     if (this.#running === undefined) await this.#ensureStarted();
   }
 
-  /** Lets running calls end, then ends the cell. */
+  /** Lets running calls end, then ends all cells; a start that is under way is called off. */
   async stop(cause: StopCause): Promise<void> {
-    const { id } = this.#deps.manifest;
-    if (cause === "shutdown") {
-      this.#blocked = new AppError("UNAVAILABLE", "The host is shutting down");
-      this.#queue.rejectAll(this.#blocked);
-    } else if (cause === "disabled") {
-      this.#queue.rejectAll(new AppError("PLUGIN_DISABLED", `Plugin "${id}" was stopped`));
+    if (cause !== "idle") {
+      this.#stops++;
+      this.#nextRestart = undefined;
+      if (cause === "shutdown") this.#closed = true;
+      const error = this.#wasStopped();
+      this.#queue.rejectAll(error);
+      this.#startAbort?.abort(error);
     }
-    this.#startAbort?.abort();
-    await this.#starting?.catch(() => {});
-    await (this.#stopping ??= this.#stop(cause).finally(() => this.#stopping = undefined));
-    if (cause === "disabled" && this.#status === "error" && this.#deps.problem === undefined) {
+    await (this.#stopping ??= this.#stop(cause).finally(() => {
+      this.#stopping = undefined;
+      this.#serveWaiting();
+    }));
+    if (cause !== "idle") await Promise.all(this.#replaced.values());
+    const { problem } = this.#deps;
+    if (cause === "disabled" && this.#status === "error" && problem() === undefined) {
       this.#setStatus("stopped");
     }
   }
 
-  async restart(): Promise<void> {
-    await this.stop("restart");
-    await this.start();
+  /**
+   * Starts a new cell, which takes the place of the running one once it answers; the old one ends its calls. When
+   * the new one does not start the old one stays, and this throws why. Whoever asks while one waits shares it.
+   */
+  restart(): Promise<void> {
+    if (this.#nextRestart !== undefined) return this.#nextRestart;
+    const stops = this.#stops;
+    const next = this.#turn().then(() => {
+      // What starts from here on reads the plugin anew; who asks later waits for the turn after.
+      if (this.#nextRestart === next) this.#nextRestart = undefined;
+      if (stops !== this.#stops) throw this.#wasStopped();
+      this.#forgive();
+      return this.#ensureStarted();
+    });
+    return this.#nextRestart = next;
   }
 
-  /** Closes what the running cell holds and the grant covers no more; a failed start may be tried again. */
-  grantChanged(): void {
-    this.#running?.broker.grantChanged();
+  /** A start that failed may be tried again: what the plugin needs may be there now. */
+  reconsider(): void {
     if (this.#status === "error") this.#forgive();
   }
 
@@ -167,14 +199,32 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #refusal(): AppError | undefined {
-    if (this.#deps.problem !== undefined) return this.#deps.problem;
+    if (this.#closed) return this.#wasStopped();
+    const problem = this.#deps.problem();
+    if (problem !== undefined) return problem;
     if (this.#blocked !== undefined) return this.#blocked;
     const waitMs = (this.#retryAtMs ?? 0) - this.#deps.now();
     if (waitMs <= 0) return undefined;
-    const { id } = this.#deps.manifest;
-    return new AppError("UNAVAILABLE", `Plugin "${id}" crashed and is tried again soon`, {
+    const { pluginId } = this.#deps;
+    return new AppError("UNAVAILABLE", `Plugin "${pluginId}" crashed and is tried again soon`, {
       details: { retryAfterMs: Math.ceil(waitMs), lastError: this.#lastError },
     });
+  }
+
+  #wasStopped(): AppError {
+    return this.#closed
+      ? new AppError("UNAVAILABLE", "The host is shutting down")
+      : new AppError("PLUGIN_DISABLED", `Plugin "${this.#deps.pluginId}" was stopped`);
+  }
+
+  /** Waits until no cell comes or goes. */
+  async #turn(): Promise<void> {
+    while (true) {
+      const pending = this.#stopping ?? this.#starting?.catch(() => {});
+      if (pending !== undefined) await pending;
+      else if (this.#running?.draining) await this.#running.ended;
+      else return;
+    }
   }
 
   #startQuietly(): void {
@@ -183,101 +233,150 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #ensureStarted(): Promise<void> {
-    return this.#starting ??= this.#start().finally(() => this.#starting = undefined);
+    if (this.#closed) return Promise.reject(this.#wasStopped());
+    return this.#starting ??= this.#start();
   }
 
   async #start(): Promise<void> {
-    const { manifest, log, timers } = this.#deps;
-    const abort = this.#startAbort = new AbortController();
+    const { signal } = this.#startAbort = new AbortController();
     this.#retryAtMs = undefined;
-    this.#setStatus("starting");
-    let running: RunningCell;
+    if (this.#running === undefined) this.#setStatus("starting");
     try {
-      this.#limits = this.#deps.limits();
-      const settings = this.#deps.settings();
-      const deps = { ...this.#deps, limits: this.#limits, settings };
-      running = await startCell(deps, abort.signal);
-    } catch (thrown) {
-      const error = toAppError(thrown, "PLUGIN_ERROR");
-      if (abort.signal.aborted) this.#setStatus("stopped");
-      else {
-        log.write("host", "error", `The start failed: ${error.message}`);
-        this.#failed(error, { final: error.code === "INVALID_MANIFEST" });
-        this.#queue.rejectAll(error);
+      const plan = await this.#deps.plan();
+      signal.throwIfAborted();
+      const cell = await startCell({ ...this.#deps, ...plan }, signal);
+      try {
+        signal.throwIfAborted();
+        // It may have died since its handshake; the old one is better than none.
+        if (cell.draining) throw await cell.explain(new AppError("CELL_LOST", "The cell is gone"));
+        plan.adopt();
+      } catch (error) {
+        cell.end("stopped", "The start was called off");
+        await cell.ended;
+        throw error;
       }
+      this.#starting = this.#startAbort = undefined;
+      this.#install(cell, plan);
+    } catch (thrown) {
+      this.#starting = this.#startAbort = undefined;
+      const error = toAppError(signal.aborted ? signal.reason : thrown, "PLUGIN_ERROR");
+      this.#startFailed(error, { calledOff: signal.aborted });
       throw error;
-    } finally {
-      this.#startAbort = undefined;
     }
-    this.#running = running;
+  }
+
+  /** Puts a started cell in the place of the running one, if there is one. */
+  #install(cell: RunningCell, { manifest: { id, version } }: CellPlan): void {
+    const { log, timers } = this.#deps;
+    const old = this.#running;
+    this.#running = cell;
     this.#starts++;
     this.#lastError = undefined;
-    running.onRelease = () => this.#pump(running);
-    running.ended.then((exit) => this.#onEnded(running, exit));
-    this.#stopWatch = timers.every(watchEveryMs, () => this.#watch(running));
-    log.write("host", "info", `Started ${manifest.id} ${manifest.version}`);
-    this.#setStatus("running");
-    this.#pump(running);
+    cell.onRelease = () => this.#pump(cell);
+    cell.onHealth = () => {
+      if (this.#running === cell) this.#deps.onStatus();
+    };
+    const stopWatch = timers.every(watchEveryMs, () => this.#watch(cell));
+    cell.ended.then((exit) => {
+      stopWatch();
+      this.#onEnded(cell, exit);
+    });
+    if (old !== undefined) this.#replace(old);
+    log.write("host", "info", `Started ${id} ${version}`);
+    if (this.#status === "running") this.#deps.onStatus();
+    else this.#setStatus("running");
+    this.#pump(cell);
+  }
+
+  #replace(old: RunningCell): void {
+    const ending = this.#endCell(old, "stopped", "Stopped: replaced by a new cell")
+      .finally(() => this.#replaced.delete(old));
+    this.#replaced.set(old, ending);
+  }
+
+  #startFailed(error: AppError, { calledOff }: { calledOff: boolean }): void {
+    if (calledOff) {
+      if (this.#running === undefined) this.#setStatus("stopped");
+      return;
+    }
+    this.#deps.log.write("host", "error", `The start failed: ${error.message}`);
+    if (this.#running !== undefined) {
+      this.#lastError = bareWire(error);
+      this.#deps.onStatus();
+      return;
+    }
+    this.#failed(error, { final: error.code === "INVALID_MANIFEST" });
+    this.#queue.rejectAll(error);
   }
 
   async #stop(cause: StopCause): Promise<void> {
+    await this.#starting?.catch(() => {});
     const running = this.#running;
-    if (running === undefined) return;
-    if (this.#status === "running") this.#setStatus("stopping");
-    const reason = cause === "idle" ? "idle" : "stopped";
-    await running.stop(reason, `Stopped: ${cause}`, this.#deps.drainMs ?? defaultDrainMs);
+    if (running !== undefined) {
+      if (this.#status === "running") this.#setStatus("stopping");
+      await this.#endCell(running, cause === "idle" ? "idle" : "stopped", `Stopped: ${cause}`);
+    }
+  }
+
+  async #endCell(cell: RunningCell, reason: "idle" | "stopped", message: string): Promise<void> {
+    await cell.stop(reason, message, this.#deps.drainMs ?? defaultDrainMs);
     // `#onEnded` runs on the same promise; whoever waits for the stop sees its result.
     await Promise.resolve();
   }
 
-  #watch(running: RunningCell): void {
-    running.watch();
-    const { idleTimeoutMs } = this.#limits;
-    if (idleTimeoutMs === 0 || running.active > 0 || this.#queue.size > 0) return;
-    if (running.draining || this.#deps.monotonicNow() - running.lastUsedMs < idleTimeoutMs) return;
-    this.stop("idle");
+  #watch(cell: RunningCell): void {
+    cell.watch();
+    const { idleTimeoutMs } = cell.limits;
+    if (idleTimeoutMs === 0 || cell.active > 0 || this.#queue.size > 0) return;
+    // A cell on its way will take its place, and begin to be idle anew.
+    if (cell.draining || this.#starting !== undefined) return;
+    if (this.#deps.monotonicNow() - cell.lastUsedMs >= idleTimeoutMs) this.stop("idle");
   }
 
-  #pump(running: RunningCell): void {
-    while (!running.draining && running.active < this.#limits.concurrency) {
-      if (!this.#queue.give(running)) return;
-      running.active++;
+  #pump(cell: RunningCell): void {
+    while (!cell.draining && cell.active < cell.limits.concurrency) {
+      if (!this.#queue.give(cell)) return;
+      cell.active++;
     }
   }
 
-  #onEnded(running: RunningCell, { reason, message }: CellExit): void {
-    if (this.#running !== running) return;
-    this.#running = undefined;
-    this.#stopWatch?.();
+  #onEnded(cell: RunningCell, { reason, message }: CellExit): void {
     const { log } = this.#deps;
-    if (reason === "stopped" || reason === "idle") {
-      log.write("host", "info", reason === "idle" ? "Stopped: no call for a while" : message);
-      this.#setStatus("stopped");
-    } else {
-      log.write("host", "error", `The cell ended (${reason}): ${message}`);
-      const code = reason === "memory"
-        ? "OUT_OF_MEMORY"
-        : reason === "protocol"
-        ? "PROTOCOL_VIOLATION"
-        : "CELL_LOST";
-      this.#failed(new AppError(code, `${reason}: ${message}`), { final: false });
-    }
+    const asked = reason === "stopped" || reason === "idle";
+    if (!asked) log.write("host", "error", `The cell ended (${reason}): ${message}`);
+    else log.write("host", "info", reason === "idle" ? "Stopped: no call for a while" : message);
+    if (this.#running !== cell) return;
+    this.#running = undefined;
+    if (asked) this.#setStatus("stopped");
+    else this.#crashed(new AppError(lossCodes[reason] ?? "CELL_LOST", `${reason}: ${message}`));
+    this.#serveWaiting();
+  }
+
+  /** Starts the plugin for those who wait, or tells them why not; a stop that is under way ends with this. */
+  #serveWaiting(): void {
     if (this.#queue.size === 0) return;
+    if (this.#running !== undefined || this.#starting !== undefined) return;
     const refusal = this.#refusal();
     if (refusal !== undefined) this.#queue.rejectAll(refusal);
-    // After the stop that led here is over: a start must not meet it.
-    else Promise.resolve(this.#stopping).then(() => this.#running ?? this.#startQuietly());
+    else if (this.#stopping === undefined) this.#startQuietly();
+  }
+
+  #crashed(error: AppError): void {
+    if (this.#starting === undefined) return this.#failed(error, { final: false });
+    this.#lastError = bareWire(error);
+    this.#backoff.crashed();
+    this.#setStatus("starting");
   }
 
   #failed(error: AppError, { final }: { final: boolean }): void {
     this.#lastError = bareWire(error);
     const retryAtMs = this.#backoff.crashed();
     if (final || retryAtMs === undefined) {
-      const { id } = this.#deps.manifest;
+      const { pluginId } = this.#deps;
       const why = final ? error.message : `it crashed too often: ${error.message}`;
       this.#blocked = new AppError(
         "UNAVAILABLE",
-        `Plugin "${id}" stays stopped until "bkg plugin start ${id}": ${why}`,
+        `Plugin "${pluginId}" stays stopped until "bkg plugin start ${pluginId}": ${why}`,
         { retryable: false, details: { lastError: this.#lastError } },
       );
     } else this.#retryAtMs = retryAtMs;
@@ -298,6 +397,10 @@ export class Supervisor implements AsyncDisposable {
 
 const watchEveryMs = 1000;
 const defaultDrainMs = 10_000;
+const lossCodes: Partial<Record<CellExit["reason"], "OUT_OF_MEMORY" | "PROTOCOL_VIOLATION">> = {
+  memory: "OUT_OF_MEMORY",
+  protocol: "PROTOCOL_VIOLATION",
+};
 
 /** Without details: they are plugin-authored and of any size. */
 function bareWire({ code, message, retryable }: AppError): WireError {

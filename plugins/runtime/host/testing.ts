@@ -9,7 +9,7 @@ import { AppError } from "../contract/error.ts";
 import { contractVersion } from "../contract/message.ts";
 import type { Cell, CellExit, CellExitReason, CellSpec, SpawnCell } from "./cell.ts";
 import type { Principal } from "./host.ts";
-import type { PluginState } from "./hosted_plugin.ts";
+import type { PluginState } from "./plugin_config.ts";
 import { createPluginHost, type PluginHostDeps } from "./plugin_host.ts";
 import type { InstalledPlugin } from "./registry.ts";
 import type { Timers } from "./timers.ts";

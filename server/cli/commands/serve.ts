@@ -16,6 +16,10 @@ export const serve: Command = {
     port: { type: "string", value: "PORT", description: "port, 0 for any free one (BKG_PORT)" },
     "data-dir": { type: "string", value: "DIR", description: "data folder (BKG_DATA_DIR)" },
     log: { type: "string", value: "FORMAT", description: "json or pretty (default: by terminal)" },
+    "make-key": {
+      type: "boolean",
+      description: "make a missing operator's key even when others can reach the address",
+    },
     "log-level": { type: "string", value: "LEVEL", description: "debug, info, warn or error" },
   },
   details: [
@@ -49,6 +53,7 @@ export const serve: Command = {
       await runServer(config, {
         compose: await loadCompose(),
         log,
+        makeKey: args.flag("make-key"),
         step: (line) => io.out(`${line}\n`),
         ready: (facts) => io.out(welcome(facts)),
         onStop,
@@ -67,9 +72,11 @@ export const serve: Command = {
   },
 };
 
-function welcome({ url, tokenPath }: ReadyFacts): string {
+function welcome({ url, tokenPath, signInUrl }: ReadyFacts): string {
   return `bkg is ready at ${url}
 
+  Open   ${signInUrl}
+         (signs in once, within 15 minutes; "${programName()} login" prints another)
   Key    ${tokenPath}
   Chat   ${programName()} run demo-stories-q8_0
   API    curl ${url}/v1/chat/completions \\

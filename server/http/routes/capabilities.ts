@@ -36,6 +36,7 @@ export async function answerCall(
     item: (value) => event(value),
     end: (result) => event(result, "result"),
     fail: (error) => event(problem(scope, toAppError(error)), "error"),
+    auth: deps.auth,
     streams: deps.streams,
     pingIntervalMs: deps.config.pingIntervalMs,
     graceMs: deps.config.streamGraceMs,

@@ -21,7 +21,7 @@ export function modelRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
 }
 
 /** Only these fields reach a client: where a file lies, for one, does not. */
-const modelSchema = z.object({
+export const modelSchema = z.object({
   id: z.string(),
   name: z.string().optional(),
   description: z.string().optional(),
@@ -36,6 +36,6 @@ const modelSchema = z.object({
   createdAtMs: z.number(),
 }).meta({ id: "Model" });
 
-function publicModel(model: ModelRecord): z.infer<typeof modelSchema> {
+export function publicModel(model: ModelRecord): z.infer<typeof modelSchema> {
   return modelSchema.parse(model);
 }

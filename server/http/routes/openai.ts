@@ -135,6 +135,7 @@ async function generate(
       return started(`${events}data: [DONE]\n\n`);
     },
     fail: (error) => event(openAiError(toAppError(error))),
+    auth: deps.auth,
     streams: deps.streams,
     pingIntervalMs: deps.config.pingIntervalMs,
     graceMs: deps.config.streamGraceMs,

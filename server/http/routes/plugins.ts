@@ -7,6 +7,7 @@ import { permissionsSchema } from "../../../plugins/runtime/contract/grant.ts";
 import { operation } from "../operation.ts";
 import { json } from "../reply.ts";
 import type { HttpEnv, RouteDeps } from "../services.ts";
+import { validate } from "../validate.ts";
 import { answerCall } from "./capabilities.ts";
 
 export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
@@ -92,7 +93,7 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       output: grantsSchema,
     }),
     async (context) => {
-      const granted = parsed(permissionsSchema, await body.json(context.req.raw));
+      const granted = validate(permissionsSchema, await body.json(context.req.raw));
       await host.setGrants(id(context), granted, context.env.principal!);
       return json(context.env, host.grants(id(context)));
     },
@@ -110,7 +111,7 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
     }),
     async (context) => {
       const pluginId = host.get(id(context)).id;
-      const call = parsed(invokeSchema, await body.json(context.req.raw));
+      const call = validate(invokeSchema, await body.json(context.req.raw));
       if (host.bus.find(call.capability).pluginId !== pluginId) {
         throw new AppError(
           "NOT_FOUND",
@@ -166,15 +167,4 @@ function count(context: Context<HttpEnv>, name: string): number {
   const result = countSchema.safeParse(text === undefined ? undefined : Number(text));
   if (result.success) return result.data;
   throw new AppError("INVALID_INPUT", `"${name}" must be a whole number from 1 to 10000`);
-}
-
-function parsed<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map((issue) => ({
-    path: issue.path.map((part) => `/${String(part)}`).join(""),
-    message: issue.message,
-  }));
-  const text = issues.map(({ path, message }) => `${path || "(root)"}: ${message}`).join("; ");
-  throw new AppError("INVALID_INPUT", `The body is not valid: ${text}`, { details: { issues } });
 }

@@ -31,10 +31,10 @@ export async function loadModel(
     const trained = await readContextLength(reads.files[0]!);
     const wanted = options.contextLength ?? 4096;
     const contextLength = trained === undefined ? wanted : Math.min(wanted, trained);
-    const loading = wllama = await withWorkerCode(async () => {
-      const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
+    const loading = wllama = await withWorkerCode(wasm, async () => {
+      // The WASM comes as bytes, so its address says nothing.
       // The empty cache manager keeps it from looking for OPFS; null keeps it from its CDN.
-      const created = new Wllama({ default: url }, {
+      const created = new Wllama({ default: "data:," }, {
         cacheManager: {} as CacheManager,
         logger: log,
       });

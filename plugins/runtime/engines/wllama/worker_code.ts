@@ -8,10 +8,14 @@ export const refusal = "llama.cpp refused the request";
 
 /**
  * Runs `load` with wllama's Worker code adapted. Only one may run at a time: it swaps globals.
- * Blob URLs that `load` makes are revoked at its end.
+ * Blob URLs that `load` makes are revoked at its end. The Worker gets `wasm` as bytes: a page that may
+ * fetch nothing, not even a blob, can run it.
  */
-export async function withWorkerCode<Result>(load: () => Promise<Result>): Promise<Result> {
-  const { Blob: PlainBlob, URL } = globalThis;
+export async function withWorkerCode<Result>(
+  wasm: ArrayBuffer,
+  load: () => Promise<Result>,
+): Promise<Result> {
+  const { Blob: PlainBlob, URL, Worker: PlainWorker } = globalThis;
   const createObjectURL = URL.createObjectURL;
   const urls: string[] = [];
   let adapted = false;
@@ -27,6 +31,14 @@ export async function withWorkerCode<Result>(load: () => Promise<Result>): Promi
       );
     }
   };
+  globalThis.Worker = class extends PlainWorker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      // Of an opaque origin, where strangers' plugins run in a page, Chromium starts no module from a blob; the
+      // code is the same as a classic script. Deno has modules alone: there the boot's prelude makes it one again.
+      super(url, globalThis.origin === "null" ? { ...options, type: "classic" } : options);
+      this.postMessage({ bkgWasm: wasm }, [wasm]);
+    }
+  };
   URL.createObjectURL = (object) => {
     const url = createObjectURL.call(URL, object);
     urls.push(url);
@@ -38,6 +50,7 @@ export async function withWorkerCode<Result>(load: () => Promise<Result>): Promi
     return result;
   } finally {
     globalThis.Blob = PlainBlob;
+    globalThis.Worker = PlainWorker;
     URL.createObjectURL = createObjectURL;
     for (const url of urls) URL.revokeObjectURL(url);
   }
@@ -48,11 +61,15 @@ export function limitHeapGrowth(worker: Worker, bytes: number): void {
   worker.postMessage({ bkgHeapGrowth: bytes });
 }
 
+const optionsAnchor = "noInitialRun: true,";
 const callAnchor = "const outputPtr = await wllamaAction(argAction, inputPtr);";
 
 function adapt(code: string): string {
-  if (code.split(callAnchor).length !== 2 || !code.includes("wasmMemory.grow(")) {
-    throw unknownVersion();
+  for (const anchor of [optionsAnchor, callAnchor]) {
+    if (code.split(anchor).length !== 2) throw unknownVersion();
+  }
+  for (const needed of ["wasmMemory.grow(", 'Module["wasmBinary"]']) {
+    if (!code.includes(needed)) throw unknownVersion();
   }
   // A refused request answers a null pointer: wllama would read 1.1 GB of garbage from address 0, and then fail
   // all that is under way. Now the one request fails.
@@ -60,8 +77,18 @@ function adapt(code: string): string {
     msg({ callbackId, err: ${JSON.stringify(refusal)} });
     return;
   }`;
-  return heapGuard + code.replace(callAnchor, () => checked);
+  return wasmBytes + heapGuard +
+    code.replace(optionsAnchor, `${optionsAnchor} wasmBinary: bkgWasm,`)
+      .replace(callAnchor, () => checked);
 }
+
+const wasmBytes = `let bkgWasm;
+  addEventListener("message", (event) => {
+    if (!(event.data?.bkgWasm instanceof ArrayBuffer)) return;
+    event.stopImmediatePropagation();
+    bkgWasm = event.data.bkgWasm;
+  });
+`;
 
 // llama.cpp's server keeps old prompts in memory up to 8 GiB, and wllama cannot turn that off. A failed
 // allocation makes it shrink that cache, so the heap is given an end.

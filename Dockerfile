@@ -1,0 +1,28 @@
+# bkg in a container: built and packed here, then one binary in a small image, as a user without rights.
+#   docker build -t bkg .
+#   docker run -p 127.0.0.1:43119:43119 -v bkg:/data bkg
+# The cells' sandbox is processes, not containers: it needs no privilege, no capability and no device.
+
+FROM node:22-bookworm-slim AS build
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ca-certificates unzip \
+  && rm -rf /var/lib/apt/lists/*
+RUN npm install --global deno@2.9.6
+WORKDIR /src
+COPY . .
+RUN deno task compile --output /out/bkg
+
+# A shell stays in: on Linux a cell's memory limit is set by one (ulimit) before it starts.
+FROM debian:bookworm-slim
+RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin bkg \
+  && install --directory --owner bkg --mode 0700 /data
+COPY --from=build /out/bkg /usr/local/bin/bkg
+USER bkg
+ENV BKG_DATA_DIR=/data BKG_HOST=0.0.0.0
+VOLUME /data
+EXPOSE 43119
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["bkg", "doctor", "--quiet"]
+ENTRYPOINT ["bkg"]
+# --make-key: whoever starts the container reads the key, or a sign-in link, from inside it.
+CMD ["serve", "--make-key", "--log", "json"]

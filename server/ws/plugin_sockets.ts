@@ -1,0 +1,156 @@
+// /ws/plugins and /ws/plugins/:id: upgrades what the gate let through, and keeps count.
+// Caller: app.ts, whose gate has checked host, origin and key before.
+//
+// Deno's WebSocket reads a frame of up to 64 MiB, and fragments without any limit, before it shows a message;
+// there is no option for either. So 16 MiB is judged when a message is whole, and a key is asked for first.
+
+import type { Hono } from "hono";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+import { socketClose } from "../../plugins/runtime/host/socket_message.ts";
+import type { HttpEnv, RequestScope, Services, SocketLimits } from "../http/services.ts";
+import { createEventFanOut } from "./event_fan_out.ts";
+import { readOffer } from "./offer.ts";
+import { PluginSocket } from "./plugin_socket.ts";
+
+export interface PluginSockets {
+  /** Connections, those included that are asked to close and have not yet. */
+  readonly open: number;
+  /** Ends sockets when their calls have ended, and takes no new ones. */
+  drain(): void;
+  /** Ends all at once. */
+  cut(): void;
+  close(): void;
+}
+
+export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): PluginSockets {
+  const { host, auth, config, log, now = () => performance.now() } = services;
+  const limits: SocketLimits = { ...defaultLimits, ...config.sockets };
+  const fanOut = createEventFanOut(host);
+  const live = new Set<PluginSocket>();
+  let open = 0;
+  let draining = false;
+  let sweep: ReturnType<typeof setInterval> | undefined;
+
+  hono.get("/ws/plugins", ({ req, env }) => upgrade(req.raw, env, undefined));
+  hono.get("/ws/plugins/:id", ({ req, env }) => {
+    return upgrade(req.raw, env, host.get(req.param("id")).id);
+  });
+
+  function upgrade(request: Request, scope: RequestScope, pluginId: string | undefined): Response {
+    checkHandshake(request.headers);
+    if (draining) throw new AppError("UNAVAILABLE", "The server is shutting down");
+    if (open >= limits.maxSockets) {
+      throw new AppError("UNAVAILABLE", `This server keeps ${limits.maxSockets} sockets at most`, {
+        details: { limit: limits.maxSockets, retryAfterMs: 5000 },
+      });
+    }
+    const { principal, bearer } = scope;
+    if (principal === undefined || bearer === undefined) throw new Error("the gate asks for a key");
+    const { socket, response } = accept(request, limits.idleTimeoutMs);
+    const startedAtMs = now();
+    const connection = new PluginSocket(socket, {
+      host,
+      fanOut,
+      principal,
+      pluginId,
+      version: config.version,
+      limits,
+      log,
+      now,
+      onEnd() {
+        live.delete(connection);
+        unwatch();
+      },
+    });
+    let unwatch = () => {};
+    let isGone = false;
+    const gone = () => {
+      if (isGone) return;
+      isGone = true;
+      connection.end("client");
+      if (--open === 0) clearInterval(sweep);
+      const { endedWith } = connection;
+      log.debug("socket closed", {
+        requestId: scope.requestId,
+        principal: principal.id,
+        code: endedWith === "client" ? undefined : endedWith?.code,
+        ms: Math.round(now() - startedAtMs),
+      });
+    };
+    socket.onclose = gone;
+    // One that never opened gets an error alone.
+    socket.onerror = gone;
+    live.add(connection);
+    if (open++ === 0) sweep = setInterval(checkProgress, limits.stallTimeoutMs);
+    unwatch = auth.watch(bearer, () => connection.end(socketClose.sessionEnded));
+    if (connection.endedWith !== undefined) unwatch();
+    return response;
+  }
+
+  function checkProgress(): void {
+    for (const connection of live) connection.checkProgress();
+  }
+
+  return {
+    get open() {
+      return open;
+    },
+    drain() {
+      draining = true;
+      for (const connection of live) connection.drain();
+    },
+    cut() {
+      draining = true;
+      for (const connection of live) connection.end(socketClose.shutdown);
+    },
+    close() {
+      clearInterval(sweep);
+      fanOut.close();
+    },
+  };
+}
+
+const defaultLimits: SocketLimits = {
+  maxSockets: 4096,
+  maxSubscriptions: 1000,
+  maxRunning: 64,
+  maxMessageBytes: 16 * 1024 * 1024,
+  maxQueuedBytes: 8 * 1024 * 1024,
+  idleTimeoutMs: 30_000,
+  stallTimeoutMs: 30_000,
+};
+
+function checkHandshake(headers: Headers): void {
+  if (headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    throw new AppError("INVALID_INPUT", "This path speaks WebSocket: send 'Upgrade: websocket'");
+  }
+  if (headers.get("sec-websocket-version") !== "13") {
+    throw new AppError("INVALID_INPUT", '"Sec-WebSocket-Version" must be 13');
+  }
+  const { protocols } = readOffer(headers);
+  // A browser ends a connection that selects none of what it offered, without saying why.
+  if (protocols.length > 0 && !protocols.includes("bkg")) {
+    throw new AppError("INVALID_INPUT", 'Offer the subprotocol "bkg" beside the key\'s');
+  }
+}
+
+function accept(request: Request, idleTimeoutMs: number): Deno.WebSocketUpgrade {
+  const { protocols } = readOffer(request.headers);
+  try {
+    return Deno.upgradeWebSocket(request, {
+      idleTimeout: idleTimeoutMs / 1000,
+      ...(protocols.length === 0 ? undefined : { protocol: "bkg" }),
+    });
+  } catch (cause) {
+    // Deno splits the header at ", " alone, and its message would repeat the key.
+    throw new AppError(
+      "INVALID_INPUT",
+      "The WebSocket handshake is not valid; subprotocols are separated by a comma and a space",
+      { cause: new TypeError("Deno.upgradeWebSocket refused", { cause: nameOf(cause) }) },
+    );
+  }
+}
+
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name : typeof cause;
+}

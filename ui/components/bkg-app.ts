@@ -1,0 +1,171 @@
+// The shell: navigation, the page of the address, who is signed in. main.ts sets `app`, once.
+// Who is not signed in sees the sign-in page at the address that was asked for, and then that page.
+
+import { provide } from "@lit/context";
+import { Router } from "@lit-labs/router";
+import { html, LitElement, nothing, type PropertyValues } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { type App, appContext } from "../app.ts";
+import { basePath, home, navigate, notFoundPage, type Page, pages, signInPage } from "../routes.ts";
+import { sharedStyles } from "../theme/shared_styles.ts";
+import { appStyles } from "./app_styles.ts";
+import "./bkg-connection-notice.ts";
+import "./bkg-error-notice.ts";
+import "./bkg-navigation.ts";
+import { nameDocument } from "./bkg-page-header.ts";
+
+@customElement("bkg-app")
+export class BkgApp extends LitElement {
+  @provide({ context: appContext })
+  @property({ attribute: false })
+  accessor app!: App;
+  /** The page that is shown. */
+  @state()
+  private accessor page: Page | undefined;
+  @state()
+  private accessor loading = false;
+  /** Why a page's script did not load. */
+  @state()
+  private accessor failure: unknown;
+
+  static override styles = [sharedStyles, appStyles];
+
+  readonly #router: Router;
+  /** Counts navigations: what a slow one brings is dropped when another one began. */
+  #turn = 0;
+  #signedIn = false;
+  /** Whether the page comes from the browser's "back": then the scroll position is the browser's. */
+  #wentBack = false;
+  #stopFollowing = () => {};
+
+  constructor() {
+    super();
+    // Before the router's own listener, which starts the navigation.
+    addEventListener("popstate", (event) => this.#wentBack = event.isTrusted);
+    const base = basePath();
+    this.#router = new Router(this, [
+      { path: base, enter: () => this.#redirect(home) },
+      {
+        path: `${base}${signInPage.path}`,
+        enter: () => this.#signedIn ? this.#redirect(home) : false,
+      },
+      ...pages.map((page) => ({
+        path: `${base}${page.path}{/}?`,
+        render: (params: Record<string, string | undefined>) => page.render(params),
+        enter: () => this.#enter(page),
+      })),
+    ], {
+      fallback: {
+        render: () => notFoundPage.render({}),
+        enter: () => this.#enter(notFoundPage),
+      },
+    });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopFollowing();
+  }
+
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has("app") || this.app === undefined) return;
+    this.#stopFollowing();
+    this.#stopFollowing = this.app.session.subscribe(() => this.#follow());
+    this.#follow();
+  }
+
+  override render() {
+    if (this.app === undefined) return nothing;
+    if (!this.#signedIn) return this.page === signInPage ? signInPage.render({}) : this.#failed();
+    return html`
+      <button class="skip" @click=${this.#skip}>Skip to content</button>
+      <bkg-navigation .current=${this.page?.path ?? ""}></bkg-navigation>
+      <main tabindex="-1" aria-busy=${this.loading}>
+        ${this.loading ? html`<div class="loading" aria-hidden="true"></div>` : nothing}
+        ${this.failure === undefined ? this.#router.outlet() : this.#failed()}
+      </main>
+      <bkg-connection-notice></bkg-connection-notice>
+    `;
+  }
+
+  #failed() {
+    return html`
+      <div class="page">
+        <bkg-error-notice
+          heading="This page did not load"
+          .error=${this.failure}
+          .retry=${() => location.reload()}
+          retry-label="Reload"
+        ></bkg-error-notice>
+      </div>
+    `;
+  }
+
+  /** Shows the sign-in page or the asked page when that changed. */
+  #follow(): void {
+    const signedIn = this.app.session.token !== undefined;
+    const first = this.page === undefined && this.failure === undefined && !this.loading;
+    if (signedIn === this.#signedIn && !first) return this.requestUpdate();
+    this.#signedIn = signedIn;
+    this.page = undefined;
+    if (signedIn) void this.#router.goto(location.pathname);
+    else void this.#enter(signInPage);
+  }
+
+  #redirect(path: string): false {
+    if (this.#signedIn) queueMicrotask(() => navigate(path, { replace: true }));
+    return false;
+  }
+
+  /** Answers whether the router shall show `page`: not when it did not load, nor when another was asked for. */
+  async #enter(page: Page): Promise<boolean> {
+    if (!this.#signedIn && page !== signInPage) return false;
+    const turn = ++this.#turn;
+    const wentBack = this.#wentBack;
+    this.#wentBack = false;
+    this.loading = true;
+    try {
+      await page.load();
+      if (turn !== this.#turn) return false;
+      this.failure = undefined;
+    } catch (cause) {
+      if (turn !== this.#turn) return false;
+      // The browser's own words name a file, which helps nobody.
+      console.error(cause);
+      this.failure = {
+        code: "UNAVAILABLE",
+        message:
+          "A part of the page could not be loaded: the server is gone, or a new version is there",
+      };
+    }
+    const first = this.page === undefined;
+    this.loading = false;
+    this.page = page;
+    nameDocument(page.title);
+    if (!first) void this.#arrive({ keepScroll: wentBack });
+    return this.failure === undefined;
+  }
+
+  /** What a page change means to those who do not see it: the focus is on the new page's heading. */
+  async #arrive({ keepScroll }: { keepScroll: boolean }): Promise<void> {
+    await this.updateComplete;
+    if (!keepScroll) scrollTo({ top: 0, behavior: "instant" });
+    const main = this.renderRoot.querySelector("main");
+    const page = main?.querySelector<LitElement>(":scope > :not(.loading)");
+    await page?.updateComplete;
+    const header = page?.shadowRoot?.querySelector("bkg-page-header");
+    await header?.updateComplete;
+    const heading = header ?? page?.shadowRoot?.querySelector<HTMLElement>("h1[tabindex]") ?? main;
+    heading?.focus({ preventScroll: true });
+  }
+
+  #skip(): void {
+    this.renderRoot.querySelector("main")?.focus();
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-app": BkgApp;
+  }
+}

@@ -1,0 +1,250 @@
+// The way to the pages, and the person's own menu: a column at the left, on a phone a bar at the bottom.
+
+import { consume } from "@lit/context";
+import { css, html, LitElement, nothing, svg } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { type App, appContext } from "../app.ts";
+import { StoreController } from "../controllers/store_controller.ts";
+import { navigation } from "../routes.ts";
+import { sharedStyles } from "../theme/shared_styles.ts";
+import { capText } from "./format.ts";
+import "./bkg-theme-switch.ts";
+import "./icons.ts";
+
+@customElement("bkg-navigation")
+export class BkgNavigation extends LitElement {
+  /** The path of the shown page, as in routes.ts. */
+  @property()
+  accessor current = "";
+  @consume({ context: appContext })
+  @state()
+  private accessor app!: App;
+
+  static override styles = [
+    sharedStyles,
+    css`
+      :host {
+        position: sticky;
+        top: 0;
+        display: flex;
+        flex-direction: column;
+        gap: var(--wa-space-l);
+        height: 100dvh;
+        padding: var(--wa-space-m) var(--wa-space-s);
+        border-inline-end: var(--bkg-card-border);
+        background: var(--bkg-nav-surface);
+        z-index: 10;
+      }
+      .brand {
+        display: flex;
+        align-items: center;
+        gap: var(--wa-space-xs);
+        padding: var(--wa-space-2xs) var(--wa-space-xs);
+        border-radius: var(--wa-border-radius-m);
+        color: var(--wa-color-text-normal);
+        font-size: var(--wa-font-size-m);
+        font-weight: var(--wa-font-weight-bold);
+        letter-spacing: -0.02em;
+        text-decoration: none;
+      }
+      .brand svg {
+        width: 1.5rem;
+        height: 1.5rem;
+      }
+      nav {
+        flex: 1;
+        min-height: 0;
+      }
+      ul {
+        display: grid;
+        gap: 0.125rem;
+        padding: 0;
+        list-style: none;
+      }
+      .item {
+        display: flex;
+        align-items: center;
+        gap: var(--wa-space-xs);
+        width: 100%;
+        min-height: 2.25rem;
+        padding: 0 var(--wa-space-xs);
+        border: 0;
+        border-radius: var(--wa-border-radius-m);
+        background: none;
+        color: var(--wa-color-text-quiet);
+        font: inherit;
+        font-weight: var(--wa-font-weight-semibold);
+        text-align: start;
+        text-decoration: none;
+        cursor: pointer;
+      }
+      .item:hover {
+        background: var(--bkg-hover);
+        color: var(--wa-color-text-normal);
+      }
+      .item[aria-current] {
+        background: var(--bkg-selected);
+        color: var(--wa-color-text-normal);
+      }
+      .item[aria-current] wa-icon {
+        color: var(--wa-color-brand-on-quiet);
+      }
+      .item .end {
+        margin-inline-start: auto;
+        font-size: 0.875em;
+      }
+      .menu {
+        position: fixed;
+        inset: auto auto calc(var(--wa-space-m) + 2.75rem) var(--wa-space-s);
+        width: 17rem;
+        margin: 0;
+        padding: var(--wa-space-s);
+        border: var(--bkg-card-border);
+        border-radius: var(--bkg-card-radius);
+        background: var(--wa-color-surface-raised);
+        color: var(--wa-color-text-normal);
+        box-shadow: var(--bkg-shadow-float);
+      }
+      .menu:popover-open {
+        display: grid;
+        gap: var(--wa-space-s);
+      }
+      .who {
+        display: grid;
+        padding-inline: var(--wa-space-xs);
+      }
+      hr {
+        width: 100%;
+        margin: 0;
+        border: 0;
+        border-block-start: var(--bkg-card-border);
+      }
+      @media (max-width: 48rem) {
+        :host {
+          position: fixed;
+          inset: auto 0 0;
+          flex-direction: row;
+          gap: 0;
+          height: var(--bkg-bottom-bar);
+          padding: 0 var(--wa-space-2xs) env(safe-area-inset-bottom, 0rem);
+          border-inline-end: 0;
+          border-block-start: var(--bkg-card-border);
+        }
+        .brand {
+          display: none;
+        }
+        nav {
+          flex: 3;
+        }
+        ul {
+          grid-template-columns: repeat(3, minmax(0, 1fr));
+        }
+        .person {
+          flex: 1;
+          min-width: 0;
+        }
+        .item,
+        .item:hover,
+        .item[aria-current] {
+          flex-direction: column;
+          justify-content: center;
+          gap: 0.125rem;
+          height: 3.75rem;
+          padding: 0;
+          background: none;
+          font-size: var(--wa-font-size-xs);
+        }
+        .item wa-icon {
+          font-size: 1.25rem;
+        }
+        .item[aria-current] {
+          color: var(--wa-color-brand-on-quiet);
+        }
+        .item .end {
+          display: none;
+        }
+        .menu .item {
+          flex-direction: row;
+          justify-content: start;
+          gap: var(--wa-space-xs);
+          height: 2.75rem;
+          padding: 0 var(--wa-space-xs);
+          font-size: inherit;
+        }
+        .menu {
+          inset: auto var(--wa-space-xs) calc(var(--bkg-bottom-bar) + var(--wa-space-xs)) auto;
+        }
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    new StoreController(this, () => [this.app.session]);
+  }
+
+  override render() {
+    const principal = this.app.session.principal;
+    const name = capText(principal?.id ?? "Signed in", 60);
+    return html`
+      <a class="brand" href="dashboard" aria-label="bkg, dashboard">${mark}<span>bkg</span></a>
+      <nav aria-label="Main">
+        <ul>
+          ${navigation.map(({ path, label, icon }) =>
+            html`
+              <li>
+                <a class="item" href=${path} aria-current=${this.#currency(path)}>
+                  <wa-icon name=${icon}></wa-icon>${label}
+                </a>
+              </li>
+            `
+          )}
+        </ul>
+      </nav>
+      <div class="person">
+        <button class="item" popovertarget="menu" aria-haspopup="true" title=${name}>
+          <wa-icon name="circle-user"></wa-icon>
+          <span class="clip isolate">${name}</span>
+          <wa-icon class="end" name="chevron-up"></wa-icon>
+        </button>
+        <div id="menu" class="menu" popover aria-label="Account">
+          <div class="who">
+            <strong class="clip isolate">${name}</strong>
+            ${principal === undefined || principal.role === principal.id
+              ? nothing
+              : html`<span class="quiet small">${principal.role}</span>`}
+          </div>
+          <bkg-theme-switch></bkg-theme-switch>
+          <hr>
+          <button class="item" @click=${() => this.app.session.signOut()}>
+            <wa-icon name="sign-out"></wa-icon>Sign out
+          </button>
+        </div>
+      </div>
+    `;
+  }
+
+  /** A page under another one, such as a plugin's, marks its section. */
+  #currency(path: string): "page" | "true" | typeof nothing {
+    if (this.current === path) return "page";
+    return this.current.startsWith(`${path}/`) ? "true" : nothing;
+  }
+}
+
+const mark = html`
+  <svg viewBox="0 0 32 32" aria-hidden="true">
+    ${svg`
+      <rect width="32" height="32" rx="8" fill="#4f4bd8" />
+      <g fill="none" stroke="#fff" stroke-width="2.5" stroke-linejoin="round">
+        <path d="M16 5.5 25 10.6v10.8L16 26.5 7 21.4V10.6Z" />
+        <path d="M7 10.6 16 16l9-5.4M16 16v10.5" />
+      </g>
+    `}
+  </svg>
+`;
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-navigation": BkgNavigation;
+  }
+}

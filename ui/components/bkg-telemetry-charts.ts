@@ -1,0 +1,209 @@
+// CPU, memory, calls and the plugin's own metrics over the last minutes: what the server kept, then live.
+
+import { consume } from "@lit/context";
+import { css, html, LitElement, nothing, type PropertyValues } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import type { PluginView } from "../../plugins/runtime/host/host.ts";
+import { type App, appContext } from "../app.ts";
+import { sharedStyles } from "../theme/shared_styles.ts";
+import type { ChartLine } from "./bkg-line-chart.ts";
+import "./bkg-line-chart.ts";
+import {
+  capText,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatPercent,
+  formatRate,
+} from "./format.ts";
+import { createTelemetrySeries, type TelemetrySeries } from "./telemetry_series.ts";
+
+@customElement("bkg-telemetry-charts")
+export class BkgTelemetryCharts extends LitElement {
+  @property({ attribute: false })
+  accessor plugin: PluginView | undefined;
+
+  @consume({ context: appContext })
+  accessor app!: App;
+
+  /** Counts what was drawn, so that a burst of samples is one update. */
+  @state()
+  private accessor drawn = 0;
+
+  #series: TelemetrySeries = createTelemetrySeries();
+  #followed: string | undefined;
+  #stop = () => {};
+  #frame: number | undefined;
+
+  static override styles = [
+    sharedStyles,
+    css`
+      .charts {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr));
+        gap: var(--bkg-gap);
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (this.hasUpdated) this.#follow();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stop();
+    this.#followed = undefined;
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    this.#frame = undefined;
+  }
+
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("plugin") && this.plugin?.id !== this.#followed) this.#follow();
+  }
+
+  #follow(): void {
+    this.#stop();
+    const { plugin } = this;
+    this.#followed = plugin?.id;
+    if (plugin === undefined) return;
+    const counters = plugin.metrics.filter(({ type }) => type === "counter").map(({ name }) =>
+      name
+    );
+    this.#series = createTelemetrySeries({ counters: new Set(counters) });
+    this.#stop = this.app.live.follow({ topic: "telemetry", pluginId: plugin.id, after: 0 }, {
+      event: (event) => {
+        if (event.type !== "telemetry") return;
+        this.#series.add(event.payload.atMs, event.payload.telemetry);
+        this.#frame ??= requestAnimationFrame(() => {
+          this.#frame = undefined;
+          this.drawn++;
+        });
+      },
+    });
+  }
+
+  override render() {
+    const { plugin } = this;
+    if (plugin === undefined) return nothing;
+    const { memoryMb } = plugin.limits;
+    const last = this.#series.last;
+    const share = last?.usage === undefined
+      ? ""
+      : ` (${formatPercent(last.usage.rssBytes / (memoryMb * 1024 * 1024) * 100)})`;
+    return html`
+      <div class="charts">
+        ${this.#chart("CPU", [line("CPU", this.#series, "cpuPercent")], {
+          format: formatPercent,
+          note: "100% is one core",
+          limit: plugin.limits.cpuPercent,
+        })}
+        ${this.#chart("Memory", [line("Memory", this.#series, "memoryMb", 4)], {
+          format: formatMb,
+          note: `of ${formatMb(memoryMb)}${share}`,
+          limit: memoryMb,
+        })}
+        ${this.#chart("Requests", [
+          line("requests", this.#series, "requests"),
+          line("errors", this.#series, "errors", 2),
+        ], {
+          format: formatRate,
+          note: last === undefined
+            ? ""
+            : `${formatCount(last.requests)} in all, ${formatCount(last.errors)} failed`,
+        })}
+        ${this.#chart("Calls now", [
+          line("running", this.#series, "active"),
+          line("waiting", this.#series, "queued", 3),
+        ], { format: formatCount })}
+        ${plugin.metrics.slice(0, maxMetrics).map((metric) => {
+          const title = capText(metric.description || metric.name, 80);
+          return this.#chart(title, [line(title, this.#series, `metric:${metric.name}`)], {
+            format: metricFormat(metric),
+            note: metricNote(metric, last?.metrics[metric.name]),
+          });
+        })}
+      </div>
+    `;
+  }
+
+  #chart(
+    heading: string,
+    lines: ChartLine[],
+    { format, note = "", limit }: {
+      format: (value: number | undefined) => string;
+      note?: string;
+      limit?: number;
+    },
+  ) {
+    return html`
+      <bkg-line-chart
+        heading=${heading} note=${note} .times=${this.#series.times} .lines=${lines}
+        .format=${format} .limit=${limit}
+      ></bkg-line-chart>
+    `;
+  }
+}
+
+/** A manifest may declare a hundred; more charts than this help nobody. */
+const maxMetrics = 24;
+
+type Metric = PluginView["metrics"][number];
+
+function line(
+  label: string,
+  series: TelemetrySeries,
+  name: string,
+  color: ChartLine["color"] = 1,
+): ChartLine {
+  return { label, column: series.column(name), color };
+}
+
+const formats = new Map<string, (value: number | undefined) => string>();
+
+/** The same function for the same metric: a chart takes another one for a change. */
+function metricFormat({ type, unit }: Metric): (value: number | undefined) => string {
+  const key = `${type} ${unit}`;
+  const known = formats.get(key);
+  if (known !== undefined) return known;
+  const plain = plainFormat(unit);
+  const made = type === "counter"
+    ? (value: number | undefined) => value === undefined ? plain(value) : `${plain(value)}/s`
+    : plain;
+  formats.set(key, made);
+  return made;
+}
+
+/** Units that change how a number is written; others stand beside it. */
+const unitFormats: Readonly<Record<string, (value: number | undefined) => string>> = {
+  bytes: formatBytes,
+  By: formatBytes,
+  ms: formatDuration,
+  "%": formatPercent,
+  percent: formatPercent,
+};
+
+function plainFormat(unit: string): (value: number | undefined) => string {
+  return Object.hasOwn(unitFormats, unit) ? unitFormats[unit] ?? formatNumber : formatNumber;
+}
+
+function metricNote({ type, unit }: Metric, value: number | undefined): string {
+  // "1" and "{tokens}" are UCUM's ways to count things.
+  const words = unit === "1" || Object.hasOwn(unitFormats, unit) ? "" : unit.replaceAll(/[{}]/g, "");
+  const total = type === "counter" && value !== undefined
+    ? `${plainFormat(unit)(value)} in all`
+    : "";
+  return [words, total].filter((part) => part !== "").join(", ");
+}
+
+function formatMb(value: number | undefined): string {
+  return formatBytes(value === undefined ? undefined : value * 1024 * 1024);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-telemetry-charts": BkgTelemetryCharts;
+  }
+}

@@ -1,0 +1,270 @@
+// What runs, at a glance: the server, its plugins, the models, and what needs a hand.
+
+import { consume } from "@lit/context";
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import "@awesome.me/webawesome/dist/components/button/button.js";
+import type { PluginView } from "../../plugins/runtime/host/host.ts";
+import type { LiveState } from "../api/live.ts";
+import { type App, appContext } from "../app.ts";
+import "../components/bkg-attention.ts";
+import "../components/bkg-empty-state.ts";
+import "../components/bkg-model-list.ts";
+import "../components/bkg-page-header.ts";
+import "../components/bkg-plugin-card.ts";
+import { formatBytes, formatCount, formatPercent } from "../components/format.ts";
+import "../components/icons.ts";
+import { StoreController } from "../controllers/store_controller.ts";
+import { TelemetryHistory } from "../controllers/telemetry_history.ts";
+import { sharedStyles } from "../theme/shared_styles.ts";
+
+@customElement("bkg-dashboard")
+export class BkgDashboard extends LitElement {
+  @consume({ context: appContext })
+  @state()
+  private accessor app!: App;
+
+  readonly #history = new TelemetryHistory(this, () => this.app.live);
+
+  static override styles = [
+    sharedStyles,
+    css`
+      .totals {
+        display: grid;
+        grid-template-columns: repeat(5, minmax(0, 1fr));
+        padding: 0;
+        overflow: hidden;
+      }
+      .totals > div {
+        padding: var(--wa-space-m) var(--bkg-card-padding);
+        /* Lines between the cells, however they wrap. */
+        margin: 0 0 -1px -1px;
+        border-inline-start: var(--bkg-card-border);
+        border-block-end: var(--bkg-card-border);
+      }
+      .totals dd {
+        font-size: var(--wa-font-size-l);
+        font-weight: var(--wa-font-weight-semibold);
+        font-variant-numeric: tabular-nums;
+        letter-spacing: -0.01em;
+        line-height: 1.4;
+      }
+      .totals small {
+        display: block;
+        min-height: 1.5em;
+        color: var(--wa-color-text-quiet);
+        font-size: var(--wa-font-size-s);
+        font-weight: var(--wa-font-weight-normal);
+        letter-spacing: 0;
+      }
+      .state {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.4em;
+      }
+      .state::before {
+        content: "";
+        width: 0.5em;
+        height: 0.5em;
+        border-radius: 50%;
+        background: var(--bkg-status-stopped);
+      }
+      .state.open::before {
+        background: var(--bkg-status-running);
+      }
+      .state.lost::before,
+      .state.refused::before {
+        background: var(--bkg-status-error);
+      }
+      .plugins {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr));
+        gap: var(--bkg-gap);
+        padding: 0;
+        list-style: none;
+      }
+      .wait {
+        height: 17.5rem;
+      }
+      .bar {
+        min-height: 2.25rem;
+      }
+      .bar a {
+        border-radius: var(--wa-border-radius-s);
+        font-size: var(--wa-font-size-s);
+        font-weight: var(--wa-font-weight-semibold);
+        text-decoration: none;
+      }
+      .bar a:hover {
+        text-decoration: underline;
+      }
+      @media (max-width: 64rem) {
+        .totals {
+          grid-template-columns: repeat(6, minmax(0, 1fr));
+        }
+        .totals > div {
+          grid-column: span 2;
+        }
+        .totals > div:nth-child(n + 4) {
+          grid-column: span 3;
+        }
+      }
+      @media (max-width: 30rem) {
+        .totals > div:nth-child(n) {
+          grid-column: span 3;
+        }
+        .totals > div:first-child {
+          grid-column: span 6;
+        }
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    new StoreController(this, () => [this.app.plugins, this.app.live, this.app.homes]);
+  }
+
+  override render() {
+    const { list } = this.app.plugins;
+    return html`
+      <div class="page">
+        <bkg-page-header heading="Dashboard">
+          <wa-button variant="brand" href="chats">
+            <wa-icon slot="start" name="message-plus"></wa-icon>Start a chat
+          </wa-button>
+        </bkg-page-header>
+        ${this.#totals(list)}
+        <bkg-attention .plugins=${list ?? []} ?hidden=${!needsAttention(list)}></bkg-attention>
+        <section class="stack" aria-labelledby="plugins">
+          <div class="row spread bar">
+            <h2 id="plugins">Plugins</h2>
+            <a href="plugins">Manage plugins</a>
+          </div>
+          ${this.#plugins(list)}
+        </section>
+        <bkg-model-list></bkg-model-list>
+      </div>
+    `;
+  }
+
+  #totals(list: readonly PluginView[] | undefined) {
+    const { live, plugins, homes } = this.app;
+    const { word, hint } = describeServer(live.state);
+    const running = list?.filter(({ status }) => status === "running") ?? [];
+    const here = list?.filter(({ id }) => homes.state(id).kind === "browser").length ?? 0;
+    const samples = (list ?? []).flatMap(({ id }) => plugins.telemetry(id) ?? []);
+    const ofRunning = samples.filter(({ status }) => status === "running");
+    const cpu = sum(ofRunning.map(({ cpuPercent }) => cpuPercent ?? 0));
+    const memory = sum(ofRunning.map(({ usage }) => usage?.rssBytes ?? 0));
+    const errors = sum(samples.map((one) => one.errors));
+    const version = live.bootstrap?.version;
+    return html`
+      <dl class="card totals" aria-label="Totals">
+        ${total(
+          "Server",
+          html`<span class="state ${live.state.kind}">${word}</span>`,
+          hint ?? (version === undefined ? "" : `bkg ${version}`),
+        )}
+        ${total(
+          "Plugins running",
+          list === undefined ? "–" : `${running.length} of ${list.length}`,
+          here > 0 ? `${here} in this browser` : "",
+        )}
+        ${total("CPU", formatPercent(cpu), "of one core")}
+        ${total("Memory", formatBytes(memory), "by plugins")}
+        ${total(
+          "Requests",
+          formatCount(sum(samples.map((one) => one.requests))),
+          errors === 0 ? "no errors" : `${formatCount(errors)} failed`,
+        )}
+      </dl>
+    `;
+  }
+
+  #plugins(list: readonly PluginView[] | undefined) {
+    if (list === undefined) {
+      return html`
+        <div class="plugins" role="status" aria-label="Loading the plugins">
+          ${[1, 2, 3].map(() => html`<div class="card wait"></div>`)}
+        </div>
+      `;
+    }
+    if (list.length === 0) {
+      return html`
+        <div class="card">
+          <bkg-empty-state
+            icon="plug"
+            heading="No plugins"
+            text="Name the folders of plugins in BKG_PLUGIN_PATHS when you start the server; each has a plugin.json and a bundle."
+          ></bkg-empty-state>
+        </div>
+      `;
+    }
+    const shown = list.slice(0, shownPlugins);
+    return html`
+      <ul class="plugins" role="list">
+        ${repeat(
+          shown,
+          ({ id }) => id,
+          (plugin) =>
+            html`
+              <li>
+                <bkg-plugin-card .plugin=${plugin} .samples=${this.#history.of(
+                  plugin.id,
+                )}></bkg-plugin-card>
+              </li>
+            `,
+        )}
+      </ul>
+      ${list.length === shown.length
+        ? nothing
+        : html`<p class="quiet small">And ${
+          list.length - shown.length
+        } more: <a href="plugins">all plugins</a></p>`}
+    `;
+  }
+}
+
+/** More would be no glance. */
+const shownPlugins = 12;
+
+function total(label: string, value: unknown, hint: string) {
+  return html`
+    <div>
+      <dt class="label">${label}</dt>
+      <dd>${value}<small>${hint}</small></dd>
+    </div>
+  `;
+}
+
+function describeServer(state: LiveState): { word: string; hint?: string } {
+  switch (state.kind) {
+    case "open":
+      return { word: "Connected" };
+    case "closed":
+    case "connecting":
+      return { word: "Connecting" };
+    case "lost":
+      return { word: "Not reachable", hint: "numbers are from before" };
+    case "refused":
+      return { word: "Not connected", hint: "numbers are from before" };
+  }
+}
+
+function needsAttention(list: readonly PluginView[] | undefined): boolean {
+  return list?.some(({ status, missingGrants }) =>
+    status === "error" || missingGrants.length > 0
+  ) ?? false;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-dashboard": BkgDashboard;
+  }
+}
