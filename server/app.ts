@@ -26,12 +26,14 @@ import { pluginFileRoutes } from "./http/routes/plugin_files.ts";
 import { pluginRoutes } from "./http/routes/plugins.ts";
 import { isPagePath, uiRoutes } from "./http/routes/ui.ts";
 import type { HttpEnv, RequestScope, RouteDeps, Services } from "./http/services.ts";
+import { readOffer } from "./ws/offer.ts";
+import { servePluginSockets } from "./ws/plugin_sockets.ts";
 
 export interface App {
   fetch(request: Request): Promise<Response>;
-  /** From now on /readyz answers 503. */
+  /** From now on /readyz answers 503, and sockets end with their calls. */
   drain(): void;
-  /** Ends every stream with an error. */
+  /** Ends every stream with an error, and every socket. */
   cut(): void;
   /** Requests without an answer yet; a stream counts until its headers are sent. */
   readonly active: number;
@@ -49,6 +51,7 @@ export function createApp(services: Services): App {
   let draining = false;
   let active = 0;
   const hono = createRoutes({ ...services, body, streams, draining: () => draining });
+  const sockets = servePluginSockets(hono, services);
   const nameRoute = createRouteNames(hono);
   const checkHost = createHostCheck(config);
   const checkOrigin = createOriginCheck(config);
@@ -93,7 +96,8 @@ export function createApp(services: Services): App {
         response = preflight(scope, request);
       } else {
         if (access === "key" || access === "optional") {
-          const bearer = bearerOf(headers.get("authorization"));
+          const bearer = bearerOf(headers.get("authorization")) ??
+            (scope.path.startsWith("/ws/") ? readOffer(headers).bearer : undefined);
           if (access === "key" || bearer !== undefined) {
             scope.principal = auth.authenticate(bearer);
             scope.bearer = bearer;
@@ -104,7 +108,8 @@ export function createApp(services: Services): App {
     } catch (error) {
       response = failure(scope, publicError(error));
     }
-    if (shared !== undefined) shareWith(shared, response);
+    // A socket's answer is Deno's own, and may not be changed.
+    if (shared !== undefined && response.status !== 101) shareWith(shared, response);
     return response;
   };
 
@@ -126,15 +131,18 @@ export function createApp(services: Services): App {
     },
     drain() {
       draining = true;
+      sockets.drain();
     },
     cut() {
       for (const end of [...streams]) end();
+      sockets.cut();
     },
     get active() {
       return active;
     },
     close() {
       body.close();
+      sockets.close();
     },
   };
 }

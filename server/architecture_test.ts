@@ -44,6 +44,16 @@ const rooms: Record<string, readonly string[]> = {
   ],
   "ui": ["plugins/runtime/contract", "plugins/runtime/channel", "plugins/runtime/host", "plugins/runtime/boot", "models"],
   "server/observability": ["plugins/runtime/contract", "plugins/runtime/host", "server/log.ts"],
+  "server/ws": [
+    "plugins/runtime/contract",
+    "plugins/runtime/channel",
+    "plugins/runtime/host",
+    "server/auth",
+    "models",
+    "server/http/services.ts",
+    "server/http/json_text.ts",
+    "server/log.ts",
+  ],
   "server/http": [
     "plugins/runtime/contract",
     "plugins/runtime/channel",

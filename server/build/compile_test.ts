@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { runServerFrom } from "../testing/server_process.ts";
+import { createChannel } from "../../plugins/runtime/channel/peer_channel.ts";
+import { contractVersion } from "../../plugins/runtime/contract/message.ts";
 import { createCellWatch } from "../cells/watch.ts";
 import { createSpawnCell } from "../cells/spawn.ts";
 import { projectRoot } from "./bundles.ts";
@@ -150,7 +152,7 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
     const lines: string[] = [];
     const cell = await spawn({
       pluginId: "packed",
-      code: `console.log("from the packed cell"); export default {};`,
+      code: `console.log("from the packed cell"); export default { capabilities: {} };`,
       limits: {
         memoryMb: 512,
         cpuPercent: 100,
@@ -164,10 +166,17 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
       output: (_stream, line) => lines.push(line),
     }, { signal: AbortSignal.timeout(20_000) });
     await cell.ping(5000);
-    for (let tries = 0; tries < 100 && lines.length === 0; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const channel = createChannel(cell.port);
+    const answer = await channel.call("init", {
+      contract: contractVersion,
+      pluginId: "packed",
+      settings: {},
+      capabilities: [],
+      metrics: [],
+    });
+    assert.deepEqual(answer, { contract: contractVersion, capabilities: [] });
     await cell[Symbol.asyncDispose]();
+    channel.close();
     assert.deepEqual(lines, ["from the packed cell"]);
   });
 });

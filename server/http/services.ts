@@ -39,6 +39,25 @@ export interface HttpConfig {
   pingIntervalMs?: number | undefined;
   /** How long a stream waits for an early error before it answers 200, ms; default 1 s. */
   streamGraceMs?: number | undefined;
+  sockets?: Partial<SocketLimits> | undefined;
+}
+
+/** Of WebSockets; all but the first hold for each. */
+export interface SocketLimits {
+  /** Default 4,096. */
+  maxSockets: number;
+  /** Default 1,000. */
+  maxSubscriptions: number;
+  /** Calls; default 64. */
+  maxRunning: number;
+  /** Of a message that a client sends; default 16 MiB. */
+  maxMessageBytes: number;
+  /** That wait for a client which reads slowly; default 8 MiB. */
+  maxQueuedBytes: number;
+  /** Silence of the other side after which it counts as gone, ms; default 30 s. */
+  idleTimeoutMs: number;
+  /** How long a client may read nothing of what waits for it, ms; default 30 s. */
+  stallTimeoutMs: number;
 }
 
 export interface HttpMetrics {

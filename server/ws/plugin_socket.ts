@@ -55,7 +55,7 @@ export class PluginSocket {
       maxQueuedChars: limits.maxQueuedBytes,
       tooSlow: () => this.end(socketClose.tooSlow),
     });
-    const { outbox } = { outbox: this.#outbox };
+    const outbox = this.#outbox;
     this.#subscriptions = new Subscriptions({
       host,
       fanOut,

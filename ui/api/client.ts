@@ -85,7 +85,7 @@ export function createApi(deps: ApiDeps): Api {
           signal: either,
         });
         for await (const { name, data } of eventsOf(response, either)) {
-          const value: unknown = JSON.parse(data);
+          const value = parseData(data);
           if (name === "result") return value;
           if (name === "error") {
             const error = problemError(value) ??
@@ -104,6 +104,14 @@ export function createApi(deps: ApiDeps): Api {
       }
     },
   };
+}
+
+function parseData(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw new AppError("UNAVAILABLE", "A part of the answer could not be read", { cause });
+  }
 }
 
 async function* eventsOf(response: Response, signal: AbortSignal): AsyncGenerator<ServerEvent> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createBrowserStorage } from "../stores/browser_storage.ts";
 import { createSession, sessionKey } from "../stores/session.ts";
+import { createTabs } from "../stores/testing_tabs.ts";
 import { createLive, type Live, type LiveDeps } from "./live.ts";
 import { createLiveServer, type LiveServer } from "./testing_live_server.ts";
 
@@ -233,21 +233,17 @@ Deno.test("close ends the socket and all tries; open takes another token", async
   assert.equal(page.live.state.kind, "closed");
   assert.equal(page.live.bootstrap, undefined);
   await until(() => server.sockets.size === 0);
-  page.storage.set(sessionKey, JSON.stringify({ token: "other" }));
-  page.events.dispatchEvent(Object.assign(new Event("storage"), { key: sessionKey }));
+  page.otherTab.set(sessionKey, JSON.stringify({ token: "other" }));
+  await until(() => page.session.token === "other");
   page.live.open();
   await until(() => page.live.state.kind === "open");
 });
 
 function openPage(server: LiveServer, options: Partial<LiveDeps> = {}) {
   const { baseUrl } = server;
-  const events = new EventTarget();
-  const storage = createBrowserStorage({
-    open: () => {
-      throw new DOMException("blocked", "SecurityError");
-    },
-    events,
-  });
+  const tabs = createTabs();
+  const storage = tabs.open();
+  const otherTab = tabs.open();
   storage.set(sessionKey, JSON.stringify({ token: "good" }));
   const session = createSession({ storage, fetch, baseUrl });
   const live = createLive({ session, WebSocket, baseUrl, ...options });
@@ -256,7 +252,7 @@ function openPage(server: LiveServer, options: Partial<LiveDeps> = {}) {
     live.close();
     session[Symbol.dispose]();
   };
-  return { session, live, storage, events, [Symbol.dispose]: dispose };
+  return { session, live, otherTab, [Symbol.dispose]: dispose };
 }
 
 function followLogs(live: Live, after?: number, pluginId?: string) {

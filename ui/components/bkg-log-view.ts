@@ -6,13 +6,13 @@ import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { styleMap } from "lit/directives/style-map.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
-import "@awesome.me/webawesome/dist/components/copy-button/copy-button.js";
 import "@awesome.me/webawesome/dist/components/input/input.js";
 import "@awesome.me/webawesome/dist/components/option/option.js";
 import "@awesome.me/webawesome/dist/components/select/select.js";
 import type { LogLevel, LogLine } from "../../plugins/runtime/host/host.ts";
 import { type App, appContext } from "../app.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
+import "./bkg-copy-button.ts";
 import { formatCount, formatPlural, formatTime } from "./format.ts";
 import "./icons.ts";
 import { createLogBuffer, describeRow, logLevels, type LogRow, visibleRange } from "./log_buffer.ts";
@@ -235,7 +235,7 @@ export class BkgLogView extends LitElement {
           <div class="row spread">
             <strong>${new Date(row.line.atMs).toISOString()} · ${row.line.level} · ${row.line.source}</strong>
             <span class="row">
-              <wa-copy-button value=${describeRow(row)} copy-label="Copy this line"></wa-copy-button>
+              <bkg-copy-button .text=${describeRow(row)} label="Copy this line"></bkg-copy-button>
               <wa-button size="s" appearance="plain" @click=${() => this.chosen = undefined}>
                 <wa-icon name="x" label="Close this line"></wa-icon>
               </wa-button>

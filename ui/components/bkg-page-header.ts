@@ -30,7 +30,7 @@ export class BkgPageHeader extends LitElement {
         gap: var(--bkg-gap) var(--bkg-gap-l);
       }
       .text {
-        flex: 1 1 20rem;
+        flex: 1 1 11rem;
         min-width: 0;
       }
       .title {

@@ -36,6 +36,7 @@ export class BkgPluginCard extends LitElement {
     sharedStyles,
     css`
       :host {
+        height: 100%;
         min-width: 0;
       }
       article {

@@ -58,7 +58,7 @@ export class BkgPluginStatus extends LitElement {
     }
     @keyframes pulse {
       to {
-        opacity: 0.25;
+        opacity: 0.4;
       }
     }
   `;

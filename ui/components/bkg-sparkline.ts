@@ -56,7 +56,7 @@ export class BkgSparkline extends LitElement {
     return svg`
       <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" aria-hidden="true">
         <line class="base" x1="0" x2=${width} y1=${height} y2=${height} />
-        ${points.length < 2 ? "" : svg`
+        ${points.length < 2 || values.every((value) => value === 0) ? "" : svg`
           <polygon class="area" points="${firstX},${height} ${points.join(
             " ",
           )} ${width},${height}" />

@@ -2,8 +2,8 @@
 // The key is never part of it: all three read the environment's TOKEN.
 
 export interface ExampleCall {
-  /** The server's own address, such as "http://127.0.0.1:43119". */
-  origin: string;
+  /** Where the server is, such as "http://127.0.0.1:43119/"; ends with a slash. */
+  baseUrl: string;
   capability: string;
   input: unknown;
   streaming: boolean;
@@ -66,8 +66,8 @@ export function pythonLiteral(value: unknown, depth = 0): string {
 const invisible =
   /[\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]/g;
 
-function addressOf({ origin, capability }: ExampleCall): string {
-  return `${origin}/api/capabilities/${encodeURIComponent(capability)}`;
+function addressOf({ baseUrl, capability }: ExampleCall): string {
+  return new URL(`api/capabilities/${encodeURIComponent(capability)}`, baseUrl).href;
 }
 
 function curlExample(call: ExampleCall): string {

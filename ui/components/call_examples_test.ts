@@ -17,7 +17,7 @@ Deno.test("examples show nothing that is invisible, and never a key", () => {
   for (const language of ["curl", "javascript", "python"] as const) {
     for (const streaming of [true, false]) {
       const text = writeCallExample(language, {
-        origin: "http://127.0.0.1:1",
+        baseUrl: "http://127.0.0.1:1/",
         capability: "demo.echo",
         input: nasty,
         streaming,
@@ -55,7 +55,7 @@ for (const streaming of [false, true]) {
     }, async () => {
       await using server = answering();
       const text = writeCallExample(language, {
-        origin: server.origin,
+        baseUrl: server.baseUrl,
         capability: "demo.echo",
         input: nasty,
         streaming,
@@ -63,7 +63,7 @@ for (const streaming of [false, true]) {
       const printed = await output(program, [...args, text], { TOKEN: "s3cret" });
       const [call] = server.calls;
       assert.deepEqual(call?.body, nasty);
-      assert.equal(call?.path, "/api/capabilities/demo.echo");
+      assert.equal(call?.path, "/below/api/capabilities/demo.echo");
       assert.equal(call?.headers.get("authorization"), "Bearer s3cret");
       assert.equal(call?.headers.get("content-type"), "application/json");
       assert.equal(call?.headers.get("accept") === "text/event-stream", streaming);
@@ -93,7 +93,7 @@ function answering() {
   });
   return {
     calls,
-    origin: `http://127.0.0.1:${server.addr.port}`,
+    baseUrl: `http://127.0.0.1:${server.addr.port}/below/`,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }

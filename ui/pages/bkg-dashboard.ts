@@ -58,13 +58,11 @@ export class BkgDashboard extends LitElement {
         font-weight: var(--wa-font-weight-normal);
         letter-spacing: 0;
       }
-      .state {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.4em;
-      }
       .state::before {
         content: "";
+        display: inline-block;
+        margin-inline-end: 0.4em;
+        vertical-align: 0.1em;
         width: 0.5em;
         height: 0.5em;
         border-radius: 50%;

@@ -165,8 +165,12 @@ export class BkgPlugins extends LitElement {
           <small class="number">${this.#since(plugin)}</small>
         </td>
         <td role="cell" class="number" data-label="Uses">
-          ${up ? formatPercent(telemetry?.cpuPercent) : "–"}<span class="unit">CPU</span>
-          <small>${up ? formatBytes(telemetry?.usage?.rssBytes) : "–"}</small>
+          ${
+      up
+        ? html`${formatPercent(telemetry?.cpuPercent)}<span class="unit">CPU</span>
+            <small>${formatBytes(telemetry?.usage?.rssBytes)}</small>`
+        : html`<span class="quiet">–</span>`
+    }
         </td>
         <td role="cell" class="number" data-label="Requests">
           ${formatCount(telemetry?.requests ?? 0)}

@@ -83,7 +83,7 @@ export const pluginTableStyles = css`
     border-radius: var(--wa-border-radius-s);
     color: var(--wa-color-text-normal);
     font-size: var(--wa-font-size-m);
-    font-weight: var(--wa-font-weight-semibold);
+    font-weight: var(--wa-font-weight-bold);
     text-decoration: none;
   }
   .plugin a:hover {

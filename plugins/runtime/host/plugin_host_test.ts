@@ -438,7 +438,7 @@ Deno.test("events that are kept can be asked for, and lines of an earlier host w
   const end = first.host.lastSeq;
   await first.host[Symbol.asyncDispose]();
 
-  const next = createTestHost(plugins, { demo: guest }, { logStore });
+  const next = createTestHost(plugins, { demo: guest }, { logStore, now: () => 2_000_000 });
   assert.ok(next.host.lastSeq >= end);
   await next.bus.call("demo.echo", 1, options);
   const history = next.host.history({ ...query, after: seen });
