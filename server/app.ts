@@ -31,8 +31,8 @@ import { servePluginSockets } from "./ws/plugin_sockets.ts";
 
 export interface App {
   fetch(request: Request): Promise<Response>;
-  /** From now on /readyz answers 503, and sockets end with their calls. */
-  drain(): void;
+  /** From now on /readyz answers 503, and sockets end with their calls; settles when they have. */
+  drain(): Promise<void>;
   /** Ends every stream with an error, and every socket. */
   cut(): void;
   /** Requests without an answer yet; a stream counts until its headers are sent. */
@@ -131,7 +131,7 @@ export function createApp(services: Services): App {
     },
     drain() {
       draining = true;
-      sockets.drain();
+      return sockets.drain();
     },
     cut() {
       for (const end of [...streams]) end();

@@ -163,7 +163,8 @@ async function inlineFrame(source: string, assets: string): Promise<void> {
   const script = join(assets, "stranger_frame.js");
   const text = (await Deno.readTextFile(script)).trim();
   await Deno.remove(script);
-  const html = (await Deno.readTextFile(source)).replace("<!-- build: script -->", () => text);
+  const html = (await Deno.readTextFile(source))
+    .replace("<!-- build: script -->", () => `<script>${text}</script>`);
   await Deno.writeTextFile(join(assets, "stranger.html"), html);
 }
 

@@ -28,6 +28,21 @@ Deno.test("readExternalPlugin prefers the ready bundle plugin.js", async () => {
   });
 });
 
+Deno.test("readExternalPlugin reads the plugin anew when it is asked to, manifest and bundle", async () => {
+  const files = { "plugin.json": manifest, "plugin.js": "export default 1;" };
+  await inFolder(files, async (at) => {
+    const plugin = await readExternalPlugin(at.plugin, at.cache);
+    await Deno.writeTextFile(join(at.plugin, "plugin.json"), '{"id":"stranger","version":"2"}');
+    await Deno.writeTextFile(join(at.plugin, "plugin.js"), "export default 2;");
+    const again = await plugin.reread?.();
+    assert.deepEqual(again?.manifest, { id: "stranger", version: "2" });
+    assert.deepEqual(plugin.manifest, { id: "stranger" });
+    assert.equal(await again?.loadCode(), "export default 2;");
+    await Deno.remove(at.plugin, { recursive: true });
+    assert.ok((await plugin.reread?.())?.manifest instanceof Error);
+  });
+});
+
 Deno.test("readExternalPlugin keeps a broken manifest as an error that names what is wrong", async () => {
   await inFolder({ "plugin.json": "{ nope" }, async (at) => {
     const { manifest: value } = await readExternalPlugin(at.plugin, at.cache);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { noPermissions } from "../../plugins/runtime/contract/grant.ts";
+import type { PluginState } from "../../plugins/runtime/host/plugin_config.ts";
 import { openJsonLines } from "./json_lines.ts";
 import { openPluginState } from "./plugin_state.ts";
 
@@ -15,6 +16,22 @@ Deno.test("openPluginState keeps decisions across a restart, the last one of man
     const again = openPluginState(path).load("a");
     assert.equal(again?.enabled, false);
     assert.deepEqual(again?.grants?.models, ["*"]);
+  });
+});
+
+Deno.test("openPluginState keeps a configuration as it was set, with no default beside it", async () => {
+  await inFolder(async (folder) => {
+    const state: PluginState = {
+      enabled: true,
+      autostart: true,
+      settings: { threads: 2 },
+      secrets: { apiKey: "hush" },
+      limits: { memoryMb: 1024 },
+    };
+    await openPluginState(`${folder}/plugins.json`).save("a", state);
+    assert.deepEqual(openPluginState(`${folder}/plugins.json`).load("a"), state);
+    const { mode } = await Deno.stat(`${folder}/plugins.json`);
+    assert.equal((mode ?? 0) & 0o777, 0o600);
   });
 });
 

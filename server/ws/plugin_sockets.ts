@@ -15,8 +15,8 @@ import { PluginSocket } from "./plugin_socket.ts";
 export interface PluginSockets {
   /** Connections, those included that are asked to close and have not yet. */
   readonly open: number;
-  /** Ends sockets when their calls have ended, and takes no new ones. */
-  drain(): void;
+  /** Ends sockets when their calls have ended, and takes no new ones; settles when all have ended. */
+  drain(): Promise<void>;
   /** Ends all at once. */
   cut(): void;
   close(): void;
@@ -29,6 +29,8 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
   const live = new Set<PluginSocket>();
   let open = 0;
   let draining = false;
+  const drained = Promise.withResolvers<void>();
+  let lastWait: ReturnType<typeof setTimeout> | undefined;
   let sweep: ReturnType<typeof setInterval> | undefined;
 
   hono.get("/ws/plugins", ({ req, env }) => upgrade(req.raw, env, undefined));
@@ -44,7 +46,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
         details: { limit: limits.maxSockets, retryAfterMs: 5000 },
       });
     }
-    const { principal, bearer } = scope;
+    const { principal, bearer, requestId } = scope;
     if (principal === undefined || bearer === undefined) throw new Error("the gate asks for a key");
     const { socket, response } = accept(request, limits.idleTimeoutMs);
     const startedAtMs = now();
@@ -60,6 +62,11 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
       onEnd() {
         live.delete(connection);
         unwatch();
+        const { endedWith: reason } = connection;
+        if (reason === socketClose.tooSlow || reason === socketClose.malformed) {
+          log.warn("socket ended", { requestId, principal: principal.id, ...reason });
+        }
+        settleDrain();
       },
     });
     let unwatch = () => {};
@@ -69,11 +76,10 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
       isGone = true;
       connection.end("client");
       if (--open === 0) clearInterval(sweep);
-      const { endedWith } = connection;
+      settleDrain();
       log.debug("socket closed", {
-        requestId: scope.requestId,
+        requestId,
         principal: principal.id,
-        code: endedWith === "client" ? undefined : endedWith?.code,
         ms: Math.round(now() - startedAtMs),
       });
     };
@@ -91,6 +97,17 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     for (const connection of live) connection.checkProgress();
   }
 
+  function settleDrain(): void {
+    if (!draining || live.size > 0) return;
+    if (open > 0) {
+      // Some clients never answer a close.
+      lastWait ??= setTimeout(drained.resolve, closeWaitMs);
+      return;
+    }
+    clearTimeout(lastWait);
+    drained.resolve();
+  }
+
   return {
     get open() {
       return open;
@@ -98,6 +115,8 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     drain() {
       draining = true;
       for (const connection of live) connection.drain();
+      settleDrain();
+      return drained.promise;
     },
     cut() {
       draining = true;
@@ -109,6 +128,8 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     },
   };
 }
+
+const closeWaitMs = 500;
 
 const defaultLimits: SocketLimits = {
   maxSockets: 4096,

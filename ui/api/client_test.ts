@@ -175,6 +175,7 @@ function events(pieces: (string | Error | Promise<never>)[]): Response {
 function never(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  promise.catch(() => {});
   return promise;
 }
 

@@ -229,7 +229,7 @@ const steadyMs = 5000;
 const patientTries = 200;
 
 /** Unsubscribing from nothing is answered, and changes nothing. */
-const signOfLife: ClientMessage = { action: "UNSUB", topic: "jobs", pluginId: "sign-of-life" };
+const signOfLife: ClientMessage = { action: "UNSUB", topic: "jobs" };
 
 // The values are repeated, and checked by type, because the module that has them brings zod along.
 const shutdownCode: typeof socketClose.shutdown.code = 1001;

@@ -26,27 +26,9 @@ export interface LiveFollows {
 }
 
 export function createLiveFollows({ failed }: { failed: (error: unknown) => void }): LiveFollows {
-  const followers = new Set<Follower>();
+  const channels = new Map<string, Channel>();
   let send: ((message: ClientMessage) => void) | undefined;
   let lastSeq = 0;
-  /** Who waits for the answer to a SUB, in the order of sending, by topic and plugin. */
-  let waiting = new Map<string, Follower[][]>();
-
-  /** One SUB for followers of the same thing that have come equally far. */
-  const subscribe = (group: Follower[]) => {
-    const [first] = group;
-    if (first === undefined || send === undefined) return;
-    for (const follower of group) follower.joining = [];
-    const { topic, pluginId } = first;
-    const queue = waiting.get(first.key) ?? [];
-    waiting.set(first.key, [...queue, group]);
-    send({
-      action: "SUB",
-      topic,
-      ...(pluginId === undefined ? {} : { pluginId }),
-      after: first.after!,
-    });
-  };
 
   const attempt = (run: () => void) => {
     try {
@@ -56,107 +38,138 @@ export function createLiveFollows({ failed }: { failed: (error: unknown) => void
     }
   };
 
+  /** A server replays to a new subscription alone: whoever wants history on an old one subscribes it anew. */
+  const subscribe = (channel: Channel) => {
+    if (channel.subscribed) unsubscribe(channel);
+    const after = Math.min(...[...channel.followers].map(({ position = 0 }) => position));
+    channel.subscribed = true;
+    send?.({ action: "SUB", ...channel.of, after });
+  };
+
+  const unsubscribe = (channel: Channel) => {
+    if (!channel.subscribed) return;
+    channel.subscribed = false;
+    channel.unsubscribing++;
+    send?.({ action: "UNSUB", ...channel.of });
+  };
+
   const deliver = (follower: Follower, event: LiveEvent) => {
     const fresh = newerThan(event, (pluginId) => follower.seen.get(pluginId) ?? follower.start);
-    if (fresh === undefined || !followers.has(follower)) return;
+    if (fresh === undefined) return;
     follower.seen.set(pluginIdOf(fresh), fresh.seq);
-    follower.after = Math.max(follower.after ?? 0, fresh.seq);
+    follower.position = Math.max(follower.position ?? 0, fresh.seq);
     attempt(() => follower.listener.event(fresh));
   };
 
-  const subscribed = (key: string, gap: boolean) => {
-    const queue = waiting.get(key) ?? [];
-    for (const follower of queue.shift() ?? []) {
-      const events = follower.joining ?? [];
+  /** What was kept has come: the waiting are told of it, in order, and are live. */
+  const join = (channel: Channel, gap: boolean) => {
+    for (const follower of [...channel.followers]) {
+      if (follower.joining === undefined) continue;
+      const events = inOrder(follower.joining);
       follower.joining = undefined;
-      if (!followers.has(follower)) continue;
       // Who asks for all that is kept misses nothing.
-      if (gap && follower.after !== 0) attempt(() => follower.listener.gap?.());
-      for (const event of inOrder(events)) deliver(follower, event);
-      attempt(() => follower.listener.ready?.());
+      if (gap && follower.position !== 0) attempt(() => follower.listener.gap?.());
+      for (const event of events) if (channel.followers.has(follower)) deliver(follower, event);
+      if (channel.followers.has(follower)) attempt(() => follower.listener.ready?.());
     }
   };
 
   return {
     follow({ topic, pluginId, after }, listener) {
       const key = keyOf(topic, pluginId);
-      const start = after ?? (send === undefined ? undefined : lastSeq);
+      const of = pluginId === undefined ? { topic } : { topic, pluginId };
+      const channel = channels.get(key) ?? createChannel(of);
+      channels.set(key, channel);
+      const position = after ?? (send === undefined ? undefined : lastSeq);
       const follower: Follower = {
-        key,
-        topic,
-        pluginId,
-        after: start,
-        start: start ?? 0,
+        position,
+        start: position ?? 0,
         seen: new Map(),
-        joining: undefined,
+        joining: [],
         listener,
       };
-      const isLive = [...followers].some((other) =>
-        other.key === key && other.joining === undefined
-      );
-      followers.add(follower);
-      if (send === undefined) follower.joining = [];
-      else if (isLive && after === undefined) {
-        queueMicrotask(() => followers.has(follower) && attempt(() => listener.ready?.()));
-      } else subscribe([follower]);
+      const others = [...channel.followers];
+      channel.followers.add(follower);
+      if (send !== undefined && after !== undefined) subscribe(channel);
+      else if (send !== undefined && !channel.subscribed) {
+        channel.subscribed = true;
+        send({ action: "SUB", ...of });
+      } else if (others.some(({ joining }) => joining === undefined)) {
+        follower.joining = undefined;
+        queueMicrotask(() => channel.followers.has(follower) && attempt(() => listener.ready?.()));
+      }
       return () => {
-        if (!followers.delete(follower)) return;
-        if ([...followers].some((other) => other.key === key)) return;
-        send?.({ action: "UNSUB", topic, ...(pluginId === undefined ? {} : { pluginId }) });
+        if (!channel.followers.delete(follower) || channel.followers.size > 0) return;
+        unsubscribe(channel);
       };
     },
     connected(seq, sendMessage) {
       send = sendMessage;
       lastSeq = seq;
-      waiting = new Map();
-      const groups = new Map<string, Follower[]>();
-      for (const follower of followers) {
-        if (follower.after === undefined) follower.after = follower.start = seq;
-        if (follower.after > seq) {
-          // The server counts anew, so it has lost what it knew: all that it has is new.
-          follower.after = follower.start = 0;
+      for (const [key, channel] of [...channels]) {
+        if (channel.followers.size === 0) channels.delete(key);
+        for (const follower of channel.followers) {
+          if (follower.position === undefined) follower.position = follower.start = seq;
+          if (follower.position <= seq) continue;
+          // The server counts anew, so it lost what it knew: all that it has is new.
+          follower.position = follower.start = 0;
           follower.seen.clear();
           attempt(() => follower.listener.gap?.());
         }
-        const group = `${follower.key} ${follower.after}`;
-        groups.set(group, [...groups.get(group) ?? [], follower]);
+        if (channel.followers.size > 0) subscribe(channel);
       }
-      for (const group of groups.values()) subscribe(group);
     },
     disconnected() {
       send = undefined;
-      for (const follower of followers) follower.joining = [];
+      for (const channel of channels.values()) {
+        channel.subscribed = false;
+        channel.unsubscribing = 0;
+        for (const follower of channel.followers) follower.joining = [];
+      }
     },
     received(message) {
-      if (message.type === "subscribed") {
-        const { topic, pluginId, gap } = message.payload;
-        subscribed(keyOf(topic, pluginId), gap);
+      if (message.type === "subscribed" || message.type === "unsubscribed") {
+        const channel = channels.get(keyOf(message.payload.topic, message.payload.pluginId));
+        if (channel === undefined) return;
+        if (message.type === "unsubscribed") channel.unsubscribing--;
+        // Else it answers a subscription that has been given up.
+        else if (channel.unsubscribing === 0) join(channel, message.payload.gap);
       } else if (isEvent(message)) {
         lastSeq = Math.max(lastSeq, message.seq);
-        const pluginId = pluginIdOf(message);
-        for (const follower of [...followers]) {
-          if (follower.topic !== message.type) continue;
-          if (follower.pluginId !== undefined && follower.pluginId !== pluginId) continue;
-          if (follower.joining === undefined) deliver(follower, message);
-          else if (follower.joining.length < maxJoining) follower.joining.push(message);
+        const keys = [keyOf(message.type, undefined), keyOf(message.type, pluginIdOf(message))];
+        for (const key of keys) {
+          for (const follower of [...channels.get(key)?.followers ?? []]) {
+            if (follower.joining === undefined) deliver(follower, message);
+            else if (follower.joining.length < maxJoining) follower.joining.push(message);
+          }
         }
       }
     },
   };
 }
 
+/** All who follow one topic of one plugin, or of every plugin: one subscription of the socket. */
+interface Channel {
+  of: { topic: HistoryQuery["topic"]; pluginId?: string };
+  followers: Set<Follower>;
+  subscribed: boolean;
+  /** UNSUBs without an answer yet. */
+  unsubscribing: number;
+}
+
 interface Follower {
-  key: string;
-  topic: HistoryQuery["topic"];
-  pluginId: string | undefined;
   /** The highest `seq` that it got, or that it asked to start after; undefined: from the first bootstrap on. */
-  after: number | undefined;
+  position: number | undefined;
   start: number;
   /** The highest `seq` by plugin: one plugin's replay may overtake another's events. */
   seen: Map<string, number>;
-  /** Events since SUB was sent; told in order once the server answered. */
+  /** Events that come while it waits for what is kept; told in order when all of it is here. */
   joining: LiveEvent[] | undefined;
   listener: LiveListener;
+}
+
+function createChannel(of: Channel["of"]): Channel {
+  return { of, followers: new Set(), subscribed: false, unsubscribing: 0 };
 }
 
 /** More than any server keeps of one topic; what is over is told of by the server's next replay. */

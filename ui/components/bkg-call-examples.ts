@@ -36,7 +36,7 @@ export class BkgCallExamples extends LitElement {
           <fieldset class="segments">
             <legend class="visually-hidden">Language</legend>
             ${exampleLanguages.map(({ id, label }) =>
-      html`
+              html`
                 <label>
                   <input
                     type="radio" name="language" .checked=${id === this.language}
@@ -45,7 +45,7 @@ export class BkgCallExamples extends LitElement {
                   <span>${label}</span>
                 </label>
               `
-    )}
+            )}
           </fieldset>
           <span class="quiet note">It reads a key from the environment variable TOKEN</span>
         </div>

@@ -13,8 +13,9 @@ import type { SchemaIssue } from "../../plugins/runtime/contract/schema.ts";
 import { type App, appContext } from "../app.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import "./bkg-call-examples.ts";
+import "./bkg-copy-button.ts";
 import "./bkg-error-notice.ts";
-import { type BkgSchemaForm, type FormChange } from "./bkg-schema-form.ts";
+import type { BkgSchemaForm, FormChange } from "./bkg-schema-form.ts";
 import "./bkg-schema-form.ts";
 import { type CallProgress, createCallProgress, maxShownItems } from "./call_progress.ts";
 import { capabilityStyles } from "./capability_styles.ts";
@@ -75,16 +76,16 @@ export class BkgCapability extends LitElement {
     const { capability } = this;
     return html`
       <div class="stack">
-        ${
-      capability.description === ""
-        ? nothing
-        : html`<p class="quiet wrap about" dir="auto">${capText(capability.description, 2000)}</p>`
-    }
+        ${capability.description === ""
+          ? nothing
+          : html`<p class="quiet wrap about" dir="auto">${
+            capText(capability.description, 2000)
+          }</p>`}
         <div class="row spread">
           <fieldset class="segments">
             <legend class="visually-hidden">How to write the input</legend>
             ${modes.map(({ mode, label }) =>
-      html`
+              html`
                 <label>
                   <input
                     type="radio" name="mode" .checked=${mode === this.mode}
@@ -93,7 +94,7 @@ export class BkgCapability extends LitElement {
                   <span>${label}</span>
                 </label>
               `
-    )}
+            )}
           </fieldset>
           ${this.#renderPresets()}
         </div>
@@ -110,12 +111,12 @@ export class BkgCapability extends LitElement {
       <div class="row" role="group" aria-label="Examples">
         <span class="quiet small">Fill in</span>
         ${examples.slice(0, maxPresets).map(({ title, input }) =>
-      html`
+          html`
             <wa-button
               size="xs" appearance="outlined" @click=${() => this.#setInput(input)}
             ><span class="isolate" dir="auto">${capText(title, 40)}</span></wa-button>
           `
-    )}
+        )}
       </div>
     `;
   }
@@ -131,7 +132,7 @@ export class BkgCapability extends LitElement {
             ?disabled=${this.#jsonIssue() !== undefined} @click=${() => void this.#run()}
           ><wa-icon slot="start" name="play"></wa-icon>Run</wa-button>
           <wa-button appearance="outlined" ?disabled=${!running} @click=${() =>
-      this.#calling?.abort()}
+            this.#calling?.abort()}
           ><wa-icon slot="start" name="stop"></wa-icon>Stop</wa-button>
           <span class="quiet small keys">Ctrl + Enter runs it</span>
         </div>
@@ -144,9 +145,9 @@ export class BkgCapability extends LitElement {
       <bkg-schema-form
         .schema=${this.capability.inputSchema} .value=${this.input} .issues=${this.issues}
         @bkg-form-change=${(event: CustomEvent<FormChange>) => {
-      this.input = event.detail.value;
-      this.jsonText = undefined;
-    }}
+          this.input = event.detail.value;
+          this.jsonText = undefined;
+        }}
       ></bkg-schema-form>
     `;
   }
@@ -158,13 +159,15 @@ export class BkgCapability extends LitElement {
         class="code" rows="10" resize="vertical" spellcheck="false" label="Input as JSON"
         .value=${this.jsonText ?? JSON.stringify(this.input, undefined, 2) ?? ""}
         @input=${(event: Event) => {
-      this.jsonText = String((event.target as HTMLInputElement).value ?? "");
-      const parsed = parseJsonText(this.jsonText);
-      if ("value" in parsed) this.input = parsed.value;
-    }}
-      ><div slot="hint">${
-      issue === undefined ? nothing : html`<span class="issue">It ${issue}.</span>`
-    }</div></wa-textarea>
+          this.jsonText = String((event.target as HTMLInputElement).value ?? "");
+          const parsed = parseJsonText(this.jsonText);
+          if ("value" in parsed) this.input = parsed.value;
+        }}
+      >
+        <div slot="hint">${issue === undefined
+          ? nothing
+          : html`<span class="issue">It ${issue}.</span>`}</div>
+      </wa-textarea>
     `;
   }
 
@@ -185,41 +188,39 @@ export class BkgCapability extends LitElement {
       <section class="answer stack" aria-label="Answer">
         <div class="row spread">
           <h3>${stateWords[state]}</h3>
-          <span class="quiet small numbers" role=${state === "running" ? nothing : "status"}>${
-      this.#figures(progress)
-    }</span>
+          <span class="quiet small number" role=${state === "running" ? nothing : "status"}>${this
+            .#figures(progress)}</span>
         </div>
-        ${
-      items === 0 ? nothing : html`
+        ${items === 0 ? nothing : html`
           <wa-details
             summary=${`${formatPlural(items, "item")}${
-        items > maxShownItems ? `, the last ${maxShownItems}` : ""
-      }`} ?open=${state === "running"}
-          ><pre tabindex="0" aria-label="Items" dir="auto">${progress.itemsText}</pre></wa-details>
-        `
-    }
-        ${
-      result === undefined ? nothing : html`
+              items > maxShownItems ? `, the last ${maxShownItems}` : ""
+            }`} ?open=${state === "running"}
+          >
+            <pre tabindex="0" aria-label="Items" dir="auto">${progress.itemsText}</pre>
+          </wa-details>
+        `}
+        ${result === undefined ? nothing : html`
           <wa-details summary=${`Result, ${formatBytes(result.bytes)}`} open>
             <pre tabindex="0" aria-label="Result" dir="auto">${result.shown}</pre>
-            ${
-        result.cut ? html`<p class="quiet small">This is its start; a download has all of it.</p>`
-          : nothing
-      }
+            ${result.cut
+              ? html`<p class="quiet small">This is its start; a download has all of it.</p>`
+              : nothing}
             <div class="row">
               <bkg-copy-button label="Copy the result" .text=${result.text}></bkg-copy-button>
               <wa-button size="s" appearance="plain" @click=${() => this.#download(result.text)}>
                 <wa-icon slot="start" name="download"></wa-icon>Download</wa-button>
             </div>
           </wa-details>
-        `
-    }
-        <bkg-error-notice heading="The call failed" .error=${error}>${
-      progress.details === undefined ? nothing : html`
-          <wa-details summary="Details" appearance="plain"
-          ><pre tabindex="0" aria-label="Details" dir="auto">${progress.details}</pre></wa-details>
-        `
-    }</bkg-error-notice>
+        `}
+        <bkg-error-notice heading="The call failed" .error=${error}>${progress.details === undefined
+          ? nothing
+          : html`
+            <wa-details summary="Details" appearance="plain"
+            >
+              <pre tabindex="0" aria-label="Details" dir="auto">${progress.details}</pre>
+            </wa-details>
+          `}</bkg-error-notice>
       </section>
     `;
   }
@@ -259,13 +260,17 @@ export class BkgCapability extends LitElement {
     this.issues = [];
     try {
       const { signal } = calling;
-      const items = this.app.homes.stream(this.capability.id, this.input, { signal });
-      for (let next = await items.next(); !next.done; next = await items.next()) {
-        if (signal.aborted) break;
-        progress.item(next.value);
+      const { id, streaming, resultSchema } = this.capability;
+      const items = this.app.homes.stream(id, this.input, { signal });
+      // What does not stream gives its one value as an item.
+      let answer: unknown;
+      let next = await items.next();
+      for (; next.done !== true; next = await items.next()) {
+        if (streaming) progress.item(next.value);
+        else answer = next.value;
         this.#schedule();
       }
-      progress.end(signal.aborted ? undefined : await ended(items));
+      progress.end(resultSchema === undefined ? answer : next.value);
     } catch (thrown) {
       const error = toAppError(thrown);
       progress.fail(error, calling.signal.aborted);
@@ -290,5 +295,30 @@ export class BkgCapability extends LitElement {
     link.download = `${this.capability.id}.json`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+}
+
+const modes: readonly { mode: Mode; label: string }[] = [
+  { mode: "form", label: "Form" },
+  { mode: "json", label: "JSON" },
+  { mode: "code", label: "Code" },
+];
+
+const stateWords: Readonly<Record<CallProgress["state"], string>> = {
+  running: "Running",
+  done: "Done",
+  stopped: "Stopped",
+  failed: "Failed",
+};
+
+const maxPresets = 8;
+
+function formatSeconds(ms: number): string {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : formatDuration(ms);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-capability": BkgCapability;
   }
 }

@@ -22,7 +22,7 @@ export class BkgEmptyState extends LitElement {
         display: grid;
         justify-items: center;
         gap: var(--bkg-gap-s);
-        padding: var(--wa-space-2xl) var(--wa-space-m);
+        padding: var(--wa-space-xl) var(--wa-space-m);
         text-align: center;
       }
       .icon {

@@ -50,6 +50,12 @@ export class BkgHomeSwitch extends LitElement {
       wa-progress-bar {
         --track-height: 0.25rem;
       }
+      .short {
+        display: -webkit-box;
+        -webkit-box-orient: vertical;
+        -webkit-line-clamp: 4;
+        overflow: hidden;
+      }
       .failed {
         color: var(--wa-color-danger-on-quiet);
       }
@@ -111,7 +117,7 @@ export class BkgHomeSwitch extends LitElement {
     if (home.kind === "moving") return this.#progress(home);
     if (home.kind === "failed") {
       return html`
-        <span class="failed wrap isolate" dir="auto">
+        <span class="failed short wrap isolate" dir="auto">
           It did not move here: ${capText(home.error.message, 300)}.
         </span>
         <button @click=${this.#toBrowser}>Try again</button>
@@ -135,7 +141,7 @@ export class BkgHomeSwitch extends LitElement {
         .value=${known ? Math.min(100, (done / total) * 100) : 0}
         ?indeterminate=${!known}
       ></wa-progress-bar>
-      <span class="quiet wrap isolate" dir="auto">${capText(step, 120)}</span>
+      <span class="quiet short wrap isolate" dir="auto">${capText(step, 120)}</span>
       ${known
         ? html`<span class="quiet number" aria-hidden="true">
             ${formatBytes(done)} of ${formatBytes(total)}</span>`

@@ -15,7 +15,13 @@ import { sharedStyles } from "../theme/shared_styles.ts";
 import "./bkg-copy-button.ts";
 import { formatCount, formatPlural, formatTime } from "./format.ts";
 import "./icons.ts";
-import { createLogBuffer, describeRow, logLevels, type LogRow, visibleRange } from "./log_buffer.ts";
+import {
+  createLogBuffer,
+  describeRow,
+  logLevels,
+  type LogRow,
+  visibleRange,
+} from "./log_buffer.ts";
 import { logRowHeightPx, logViewStyles } from "./log_view_styles.ts";
 
 @customElement("bkg-log-view")
@@ -136,17 +142,18 @@ export class BkgLogView extends LitElement {
           <wa-select
             size="s" label="Level" .value=${this.level} @change=${this.#onLevel}
           >${logLevels.map((level) =>
-      html`<wa-option value=${level}>${levelWords[level]}</wa-option>`
-    )}</wa-select>
+            html`<wa-option value=${level}>${levelWords[level]}</wa-option>`
+          )}</wa-select>
           <div class="buttons">
             <wa-button size="s" appearance="outlined" @click=${this.#onPause}>
-              <wa-icon slot="start" name=${paused ? "play" : "pause"}></wa-icon>${
-      paused ? "Go on" : "Pause"
-    }</wa-button>
+              <wa-icon slot="start" name=${paused ? "play" : "pause"}></wa-icon>${paused
+                ? "Go on"
+                : "Pause"}</wa-button>
             <wa-button size="s" appearance="outlined" @click=${this.#onClear}>
               <wa-icon slot="start" name="trash"></wa-icon>Clear</wa-button>
             <wa-button
-              size="s" appearance="outlined" ?disabled=${rows.length === 0} @click=${this.#onDownload}
+              size="s" appearance="outlined" ?disabled=${rows.length === 0} @click=${this
+                .#onDownload}
             ><wa-icon slot="start" name="download"></wa-icon>Download</wa-button>
           </div>
         </div>
@@ -155,25 +162,21 @@ export class BkgLogView extends LitElement {
             class="log" role="log" aria-live="off" aria-label="Log lines" tabindex="0"
             @scroll=${this.#onScroll} @keydown=${this.#onKey} @click=${this.#onClick}
           >${this.#renderRows()}</div>
-          ${
-      this.following ? nothing : html`
+          ${this.following ? nothing : html`
             <wa-button class="latest" size="s" variant="brand" @click=${this.#onLatest}>
               <wa-icon slot="start" name="arrow-down"></wa-icon>To the newest
             </wa-button>
-          `
-    }
+          `}
         </div>
         <div class="status">
-          <span>${
-      rows.length === size
-        ? formatPlural(size, "line")
-        : `${formatCount(rows.length)} of ${formatPlural(size, "line")}`
-    }; the newest 2,000 are kept here</span>
-          <span role="status">${
-      paused
-        ? waiting === 0 ? "Paused" : `Paused: ${formatPlural(roughly(waiting), "new line")}`
-        : ""
-    }</span>
+          <span>${rows.length === size
+            ? formatPlural(size, "line")
+            : `${formatCount(rows.length)} of ${
+              formatPlural(size, "line")
+            }`}; the newest 2,000 are kept here</span>
+          <span role="status">${paused
+            ? waiting === 0 ? "Paused" : `Paused: ${formatPlural(roughly(waiting), "new line")}`
+            : ""}</span>
         </div>
         ${this.#renderDetail()}
       </div>
@@ -184,11 +187,9 @@ export class BkgLogView extends LitElement {
     const { rows, size } = this.#buffer;
     if (rows.length === 0) {
       return html`
-        <div class="nothing">${
-        size === 0
+        <div class="nothing">${size === 0
           ? "No lines yet. What the plugin writes, and what happens to it, appears here."
-          : "No line fits the filter. Take it away to see all of them."
-      }</div>
+          : "No line fits the filter. Take it away to see all of them."}</div>
       `;
     }
     const scrollTop = this.following ? Infinity : this.#scrollTop;
@@ -216,11 +217,11 @@ export class BkgLogView extends LitElement {
         <span class="time">${formatTime(atMs)}</span>
         <span class="level">${level}</span>
         <span class="source">${source}</span>
-        <span class="message" dir="auto">${message.slice(0, maxRowChars)}${
-      fields === undefined
-        ? nothing
-        : html` <span class="fields">${JSON.stringify(fields).slice(0, maxRowChars)}</span>`
-    }</span>
+        <span class="message" dir="auto">${message.slice(0, maxRowChars)}${fields === undefined
+          ? nothing
+          : html`
+            <span class="fields">${JSON.stringify(fields).slice(0, maxRowChars)}</span>
+          `}</span>
       </div>
     `;
   }
@@ -229,11 +230,11 @@ export class BkgLogView extends LitElement {
   #renderDetail() {
     const row = this.chosen;
     return html`
-      <div aria-live="polite">${
-      row?.kind !== "line" ? nothing : html`
+      <div aria-live="polite">${row?.kind !== "line" ? nothing : html`
         <div class="card detail">
           <div class="row spread">
-            <strong>${new Date(row.line.atMs).toISOString()} · ${row.line.level} · ${row.line.source}</strong>
+            <strong>${new Date(row.line.atMs).toISOString()} · ${row.line.level} · ${row.line
+              .source}</strong>
             <span class="row">
               <bkg-copy-button .text=${describeRow(row)} label="Copy this line"></bkg-copy-button>
               <wa-button size="s" appearance="plain" @click=${() => this.chosen = undefined}>
@@ -242,14 +243,11 @@ export class BkgLogView extends LitElement {
             </span>
           </div>
           <pre dir="auto" tabindex="0">${row.line.message}</pre>
-          ${
-        row.line.fields === undefined ? nothing : html`
+          ${row.line.fields === undefined ? nothing : html`
             <pre dir="auto" tabindex="0">${JSON.stringify(row.line.fields, undefined, 2)}</pre>
-          `
-      }
+          `}
         </div>
-      `
-    }</div>
+      `}</div>
     `;
   }
 

@@ -115,7 +115,7 @@ export class BkgModelList extends LitElement {
           ${this.#models.render({
             pending: () =>
               this.#models.value === undefined
-                ? html`<div class="wait" aria-label="Loading"></div>`
+                ? html`<div class="skeleton wait" aria-label="Loading"></div>`
                 : this.#list(this.#models.value),
             complete: (models) => models.length === 0 ? this.#empty() : this.#list(models),
             error: (error) =>

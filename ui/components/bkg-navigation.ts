@@ -26,14 +26,17 @@ export class BkgNavigation extends LitElement {
       :host {
         position: sticky;
         top: 0;
-        display: flex;
-        flex-direction: column;
-        gap: var(--wa-space-l);
         height: 100dvh;
-        padding: var(--wa-space-m) var(--wa-space-s);
         border-inline-end: var(--bkg-card-border);
         background: var(--bkg-nav-surface);
         z-index: 10;
+      }
+      nav {
+        display: flex;
+        flex-direction: column;
+        gap: var(--wa-space-l);
+        height: 100%;
+        padding: var(--wa-space-m) var(--wa-space-s);
       }
       .brand {
         display: flex;
@@ -51,12 +54,10 @@ export class BkgNavigation extends LitElement {
         width: 1.5rem;
         height: 1.5rem;
       }
-      nav {
-        flex: 1;
-        min-height: 0;
-      }
       ul {
+        flex: 1;
         display: grid;
+        align-content: start;
         gap: 0.125rem;
         padding: 0;
         list-style: none;
@@ -123,20 +124,20 @@ export class BkgNavigation extends LitElement {
         :host {
           position: fixed;
           inset: auto 0 0;
-          flex-direction: row;
-          gap: 0;
           height: var(--bkg-bottom-bar);
-          padding: 0 var(--wa-space-2xs) env(safe-area-inset-bottom, 0rem);
           border-inline-end: 0;
           border-block-start: var(--bkg-card-border);
+        }
+        nav {
+          flex-direction: row;
+          gap: 0;
+          padding: 0 var(--wa-space-2xs) env(safe-area-inset-bottom, 0rem);
         }
         .brand {
           display: none;
         }
-        nav {
-          flex: 3;
-        }
         ul {
+          flex: 3;
           grid-template-columns: repeat(3, minmax(0, 1fr));
         }
         .person {
@@ -184,11 +185,10 @@ export class BkgNavigation extends LitElement {
   }
 
   override render() {
-    const principal = this.app.session.principal;
-    const name = capText(principal?.id ?? "Signed in", 60);
+    const name = capText(this.app.session.principal?.id ?? "you", 60);
     return html`
-      <a class="brand" href="dashboard" aria-label="bkg, dashboard">${mark}<span>bkg</span></a>
       <nav aria-label="Main">
+        <a class="brand" href="dashboard" aria-label="bkg, dashboard">${mark}<span>bkg</span></a>
         <ul>
           ${navigation.map(({ path, label, icon }) =>
             html`
@@ -200,27 +200,25 @@ export class BkgNavigation extends LitElement {
             `
           )}
         </ul>
-      </nav>
-      <div class="person">
-        <button class="item" popovertarget="menu" aria-haspopup="true" title=${name}>
-          <wa-icon name="circle-user"></wa-icon>
-          <span class="clip isolate">${name}</span>
-          <wa-icon class="end" name="chevron-up"></wa-icon>
-        </button>
-        <div id="menu" class="menu" popover aria-label="Account">
-          <div class="who">
-            <strong class="clip isolate">${name}</strong>
-            ${principal === undefined || principal.role === principal.id
-              ? nothing
-              : html`<span class="quiet small">${principal.role}</span>`}
-          </div>
-          <bkg-theme-switch></bkg-theme-switch>
-          <hr>
-          <button class="item" @click=${() => this.app.session.signOut()}>
+        <div class="person">
+          <button class="item" popovertarget="menu" aria-haspopup="true" title=${name}>
+            <wa-icon name="circle-user"></wa-icon>
+            <span class="clip isolate">${name}</span>
+            <wa-icon class="end" name="chevron-up"></wa-icon>
+          </button>
+          <div id="menu" class="menu" popover aria-label="Account">
+            <div class="who">
+              <span class="quiet small">Signed in as</span>
+              <strong class="clip isolate">${name}</strong>
+            </div>
+            <bkg-theme-switch></bkg-theme-switch>
+            <hr>
+            <button class="item" @click=${() => this.app.session.signOut()}>
             <wa-icon name="sign-out"></wa-icon>Sign out
           </button>
+          </div>
         </div>
-      </div>
+      </nav>
     `;
   }
 

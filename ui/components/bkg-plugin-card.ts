@@ -160,7 +160,12 @@ export class BkgPluginCard extends LitElement {
             .enabled}></bkg-plugin-status>
         </header>
         <dl>
-          ${this.#metric("CPU", formatPercent(cpu), "", samples.map((one) => one.cpuPercent), 100)}
+          ${up ? nothing : html`
+            <div class="about quiet small">
+              <dt class="visually-hidden">What it does</dt>
+              <dd class="three-lines wrap isolate" dir="auto">${capText(plugin.description, 300)}</dd>
+            </div>
+          `} ${this.#metric("CPU", formatPercent(cpu), "", samples.map((one) => one.cpuPercent), 100)}
           ${this.#metric(
             "Memory",
             formatBytes(memory),

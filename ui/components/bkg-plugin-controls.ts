@@ -1,5 +1,5 @@
 // Start, stop and restart of a plugin on the server. Buttons wait for the answer; a failure is told to the page by
-// "bkg-failed", whose detail is the error, or undefined when the next try begins.
+// "bkg-failed", whose detail is the error, or null when the next try begins.
 
 import { consume } from "@lit/context";
 import { css, html, LitElement, nothing } from "lit";
@@ -69,7 +69,7 @@ export class BkgPluginControls extends LitElement {
   async #run(action: Action): Promise<void> {
     if (this.pending !== undefined) return;
     this.pending = action;
-    this.#tell(undefined);
+    this.#tell(null);
     try {
       await this.app.api.send(
         "POST",

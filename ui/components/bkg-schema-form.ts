@@ -163,8 +163,8 @@ export class BkgSchemaForm extends LitElement {
             ?disabled=${this.disabled}
             @input=${(event: Event) => keep((event.target as HTMLInputElement).value)}
           >
-            <span slot="label"><span class="label" dir="auto">${title}</span
-              ><span class="tag changed">changed</span></span>
+            <span slot="label"><span class="title" dir="auto">${title}</span
+              ><span class="mark changed">changed</span></span>
             <div slot="hint">${note}</div>
           </wa-input>
           <div class="under">${smallButton("Cancel", {
@@ -181,8 +181,8 @@ export class BkgSchemaForm extends LitElement {
       : "Not set";
     return html`
       <div class="field" role="group" aria-label=${title}>
-        <div><span class="label" dir="auto">${title}</span>${change === null
-          ? html`<span class="tag changed">changed</span>`
+        <div><span class="title" dir="auto">${title}</span>${change === null
+          ? html`<span class="mark changed">changed</span>`
           : nothing}</div>
         <div class="under">
           <span class="secret"><wa-icon name="key"></wa-icon> ${words}</span>

@@ -191,7 +191,9 @@ function plainFormat(unit: string): (value: number | undefined) => string {
 
 function metricNote({ type, unit }: Metric, value: number | undefined): string {
   // "1" and "{tokens}" are UCUM's ways to count things.
-  const words = unit === "1" || Object.hasOwn(unitFormats, unit) ? "" : unit.replaceAll(/[{}]/g, "");
+  const words = unit === "1" || Object.hasOwn(unitFormats, unit)
+    ? ""
+    : unit.replaceAll(/[{}]/g, "");
   const total = type === "counter" && value !== undefined
     ? `${plainFormat(unit)(value)} in all`
     : "";

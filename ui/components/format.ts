@@ -1,4 +1,6 @@
-// Numbers as people read them, always with their unit. English, as the rest of the page.
+// Numbers as people read them, always with their unit, and strangers' texts cut to size. English, as the page is.
+
+import { toPlainLines } from "../../plugins/runtime/contract/plain_text.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -98,10 +100,11 @@ export function formatDateTime(atMs: number): string {
   return dateAndTime.format(atMs);
 }
 
-/** The first `maxChars` characters of a text that a stranger wrote; never half a character. */
+/** The first `maxChars` characters of a text that a stranger wrote, which can no longer steer its surroundings. */
 export function capText(text: string, maxChars: number): string {
-  if (text.length <= maxChars) return text;
+  if (text.length <= maxChars) return toPlainLines(text);
   const last = text.charCodeAt(maxChars - 1);
+  // Never half a character.
   const end = last >= 0xd800 && last <= 0xdbff ? maxChars - 1 : maxChars;
-  return `${text.slice(0, end).trimEnd()}…`;
+  return `${toPlainLines(text.slice(0, end)).trimEnd()}…`;
 }

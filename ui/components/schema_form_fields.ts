@@ -156,7 +156,7 @@ function renderSwitch(view: View): TemplateResult {
         scope.set(path, (event.target as HTMLInputElement).checked);
         scope.touch(path);
       }}
-    ><span class="label" dir="auto">${view.label}</span>${tags(view)}${hintOf(view)}</wa-switch>
+    ><span class="title" dir="auto">${view.label}</span>${tags(view)}${hintOf(view)}</wa-switch>
   `;
 }
 
@@ -277,16 +277,16 @@ function resetButton({ field, path, scope, value, label }: View) {
 function labelOf(view: View) {
   return html`
     <span slot="label"
-    ><span class="label" dir="auto">${view.label || "Input"}</span>${tags(view)}</span>
+    ><span class="title" dir="auto">${view.label || "Input"}</span>${tags(view)}</span>
   `;
 }
 
 function tags({ field, path, scope }: View) {
   return html`${
     field.required && field.defaultValue === undefined && field.name !== ""
-      ? html`<span class="tag">required</span>`
+      ? html`<span class="mark">required</span>`
       : nothing
-  }${scope.changed(path) ? html`<span class="tag changed">changed</span>` : nothing}`;
+  }${scope.changed(path) ? html`<span class="mark changed">changed</span>` : nothing}`;
 }
 
 function hintOf(view: View, more?: string) {

@@ -30,16 +30,16 @@ export const schemaFormStyles = css`
   .field[data-wide] {
     max-width: none;
   }
-  .label,
+  .title,
   .description,
   legend span {
     unicode-bidi: isolate;
     overflow-wrap: anywhere;
   }
-  .label {
+  .title {
     font-weight: var(--wa-font-weight-semibold);
   }
-  .tag {
+  .mark {
     margin-inline-start: var(--wa-space-2xs);
     padding: 0.1em 0.5em;
     border-radius: var(--wa-border-radius-pill);
@@ -49,7 +49,7 @@ export const schemaFormStyles = css`
     font-weight: var(--wa-font-weight-semibold);
     white-space: nowrap;
   }
-  .tag.changed {
+  .mark.changed {
     background: var(--wa-color-brand-fill-quiet);
     color: var(--wa-color-brand-on-quiet);
   }

@@ -38,8 +38,9 @@ export async function downloadModel(
       report("Waiting for another tab that fetches it", 0);
       await navigator.locks.request(fileLock(file.digest), { signal }, async () => {
         if (await folder.find(file.digest) !== undefined) return;
-        await files.makeRoom(model);
+        await files.makeRoom(model, { neededBytes: await files.missingBytes(model) });
         await downloadFile(file, {
+          makeRoom: (neededBytes, freeBytes) => files.makeRoom(model, { neededBytes, freeBytes }),
           read: (offset) => source.file(model.id, file, { offset, signal }),
           signal,
           report,
@@ -51,55 +52,61 @@ export async function downloadModel(
   }
 }
 
-async function downloadFile(
-  file: RemoteFile,
-  { read, signal, report }: {
-    read: (offset: number) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
-    signal: AbortSignal;
-    report: (step: string, done: number) => void;
-  },
-): Promise<void> {
+interface FileOptions {
+  read(offset: number): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  makeRoom(neededBytes: number, freeBytes: number): Promise<void>;
+  signal: AbortSignal;
+  report(step: string, done: number): void;
+}
+
+async function downloadFile(file: RemoteFile, options: FileOptions): Promise<void> {
+  const { signal, report } = options;
   await using writer = openWriter();
   const { channel } = writer;
   report("Checking what is here already", 0);
-  let { offset } = await channel.call("open", { digest: file.digest, size: file.size }) as {
-    offset: number;
-  };
+  const { digest, size } = file;
+  let { offset } = await channel.call("open", { digest, size }) as { offset: number };
   try {
-    if (offset < file.size) {
+    await findRoom(channel, { size, offset }, options.makeRoom);
+    report("Fetching the model", offset);
+    const chunks = offset < size ? chunksOf(await options.read(offset), signal) : [];
+    for await (const bytes of chunks) {
+      if (offset + bytes.length > size) throw tooLong(file);
+      offset += bytes.length;
+      const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+      await channel.call("write", { bytes: own }, { transfer: [own.buffer] });
       report("Fetching the model", offset);
-      for await (const bytes of chunksOf(await read(offset), signal)) {
-        if (offset + bytes.length > file.size) throw tooLong(file);
-        offset += bytes.length;
-        const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
-        await channel.call("write", { bytes: own }, { transfer: [own.buffer] });
-        report("Fetching the model", offset);
-      }
-      if (offset < file.size) {
-        throw new AppError(
-          "UNAVAILABLE",
-          `"${file.name}" ended after ${offset} of ${file.size} bytes`,
-        );
-      }
+    }
+    if (offset < size) {
+      throw new AppError("UNAVAILABLE", `"${file.name}" ended after ${offset} of ${size} bytes`);
     }
   } catch (thrown) {
     const error = toAppError(thrown, "UNAVAILABLE");
     await channel.call(hopeless.has(error.code) ? "discard" : "keep", {}).catch(() => {});
-    if (error.code !== "OUT_OF_MEMORY") throw error;
-    throw new AppError(
-      "OUT_OF_MEMORY",
-      `"${file.name}" needs ${file.size} bytes, and this browser had no more room after ${offset}: nothing of it was kept`,
-      { details: { neededBytes: file.size, freeBytes: offset }, cause: error },
-    );
+    throw error;
   }
-  report("Checking the model", file.size);
+  report("Checking the model", size);
   const { found } = await channel.call("finish", {}) as { found: string };
-  if (found !== file.digest) {
+  if (found !== digest) {
     throw new AppError(
       "INVALID_MODEL",
-      `"${file.name}" arrived damaged and was removed: its digest is "${found}", expected "${file.digest}"`,
-      { details: { expected: file.digest, found } },
+      `"${file.name}" arrived damaged and was removed: its digest is "${found}", expected "${digest}"`,
+      { details: { expected: digest, found } },
     );
+  }
+}
+
+/** Before the first byte is fetched: a disk that is full is better known at once. */
+async function findRoom(
+  channel: Channel,
+  { size, offset }: { size: number; offset: number },
+  makeRoom: FileOptions["makeRoom"],
+): Promise<void> {
+  while (true) {
+    const { room } = await channel.call("room", { size }) as { room: number };
+    if (offset + room >= size) return;
+    // Removes something each time, or throws.
+    await makeRoom(size - offset, room);
   }
 }
 

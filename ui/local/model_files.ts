@@ -12,8 +12,11 @@ export interface ModelFiles extends FileReader {
   has(model: HeldModel): Promise<boolean>;
   /** Bytes of the model that are not here yet. */
   missingBytes(model: HeldModel): Promise<number>;
-  /** Removes models that were used longest ago, until `model` fits; OUT_OF_MEMORY, and nothing removed, if it cannot. */
-  makeRoom(model: HeldModel): Promise<void>;
+  /**
+   * Removes models that were used longest ago until `neededBytes` fit; OUT_OF_MEMORY, and nothing removed, if they
+   * cannot. Without `freeBytes` what the browser estimates counts, which may be far too much.
+   */
+  makeRoom(model: HeldModel, room: { neededBytes: number; freeBytes?: number }): Promise<void>;
   /** CONFLICT while it is in use, here or in another tab. */
   evict(modelId: string): Promise<void>;
   storage(): Promise<LocalStorage>;
@@ -60,10 +63,9 @@ export function createModelFiles(
     },
     has: async (model) => await missingBytes(model) === 0,
     missingBytes,
-    async makeRoom(model) {
-      const needed = await missingBytes(model) + spareBytes;
-      let free = await freeBytes();
-      if (needed <= free) return;
+    async makeRoom(model, { neededBytes, freeBytes }) {
+      let free = freeBytes ?? await estimateFree();
+      if (neededBytes <= free) return;
       const inUse = await readInUse();
       const candidates = [];
       for (const entry of index.list().toSorted((a, b) => a.lastUsedAtMs - b.lastUsedAtMs)) {
@@ -72,9 +74,9 @@ export function createModelFiles(
         candidates.push({ id, bytes: await heldBytes(entry.model) });
       }
       const evictable = candidates.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (needed > free + evictable) throw noRoom(model, { needed, free, evictable });
+      if (neededBytes > free + evictable) throw noRoom(model, { neededBytes, free, evictable });
       for (const { id, bytes } of candidates) {
-        if (needed <= free) break;
+        if (neededBytes <= free) break;
         await evict(id);
         free += bytes;
       }
@@ -152,10 +154,7 @@ export function createModelFiles(
   }
 }
 
-/** What the browser itself takes for a file, and more than enough for the index. */
-const spareBytes = 1024 * 1024;
-
-async function freeBytes(): Promise<number> {
+async function estimateFree(): Promise<number> {
   const { quota, usage } = await navigator.storage.estimate();
   // A browser that does not say is tried.
   return quota === undefined ? Infinity : Math.max(0, quota - (usage ?? 0));
@@ -167,14 +166,14 @@ function isInUse(modelId: string): AppError {
 
 function noRoom(
   { id }: HeldModel,
-  { needed, free, evictable }: { needed: number; free: number; evictable: number },
+  { neededBytes, free, evictable }: { neededBytes: number; free: number; evictable: number },
 ): AppError {
   return new AppError(
     "OUT_OF_MEMORY",
-    `The model "${id}" needs ${megabytes(needed)} more in this browser, which has ${
+    `The model "${id}" needs ${megabytes(neededBytes)} more in this browser, which has ${
       megabytes(free)
     } free${evictable > 0 ? ` and could give up ${megabytes(evictable)} of other models` : ""}`,
-    { details: { neededBytes: needed, freeBytes: free, evictableBytes: evictable } },
+    { details: { neededBytes, freeBytes: free, evictableBytes: evictable } },
   );
 }
 

@@ -7,7 +7,10 @@ import { createWorkerPort, type PostTarget } from "../../plugins/runtime/channel
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import { fileName, modelFolderName, partialName } from "./model_folder.ts";
 
-/** Methods: `open` {digest, size} -> {offset}; `write` {bytes}; `finish` -> {found}; `keep`; `discard`. */
+/**
+ * Methods: `open` {digest, size} -> {offset}; `room` {size} -> {room}: bytes that can be added, up to `size`;
+ * `write` {bytes}; `finish` -> {found}; `keep`; `discard`.
+ */
 createChannel(createWorkerPort(globalThis as unknown as PostTarget, "writer"), {
   handler: { call: serve },
 });
@@ -25,6 +28,8 @@ async function serve(method: string, input: unknown): Promise<unknown> {
   switch (method) {
     case "open":
       return { offset: (await openFile(input as { digest: string; size: number })).offset };
+    case "room":
+      return { room: findRoom(current(), (input as { size: number }).size) };
     case "write":
       return write(current(), (input as { bytes: Uint8Array<ArrayBuffer> }).bytes);
     case "finish":
@@ -55,13 +60,42 @@ async function openFile({ digest, size }: { digest: string; size: number }): Pro
   return open;
 }
 
+/** Asks for the room and gives it back: browsers do not tell how much there really is. */
+function findRoom({ handle, offset }: OpenFile, size: number): number {
+  const fits = (end: number) => {
+    try {
+      handle.truncate(end);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let [most, tooMuch] = [offset, size + 1];
+  if (fits(size)) most = size;
+  else {
+    while (tooMuch - most > roomPrecision) {
+      const middle = Math.floor((most + tooMuch) / 2);
+      if (fits(middle)) most = middle;
+      else tooMuch = middle;
+    }
+  }
+  handle.truncate(offset);
+  return most - offset;
+}
+
+const roomPrecision = 64 * 1024;
+
 function write(file: OpenFile, bytes: Uint8Array<ArrayBuffer>): null {
   try {
     const count = file.handle.write(bytes, { at: file.offset });
     if (count !== bytes.length) throw new DOMException("Short write", "QuotaExceededError");
   } catch (cause) {
     if (!(cause instanceof DOMException) || cause.name !== "QuotaExceededError") throw cause;
-    throw new AppError("OUT_OF_MEMORY", "The browser gives this page no more storage", { cause });
+    throw new AppError(
+      "OUT_OF_MEMORY",
+      `The browser had no more room after ${file.offset} bytes: nothing of the model's file was kept`,
+      { details: { writtenBytes: file.offset }, cause },
+    );
   }
   file.hash.update(bytes);
   file.offset += bytes.length;

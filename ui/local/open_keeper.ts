@@ -7,9 +7,9 @@ import type { KeeperStart } from "./keeper_message.ts";
 export interface Keeper {
   /** Starts a Worker; what is said about it goes over the port. */
   start(order: KeeperStart): MessagePort;
-  /** Ends it and all Workers that it keeps. */
+  /** Ends it and all Workers that it keeps; idempotent. */
   close(): void;
-  /** Settles when it died by itself: nothing it kept is alive. */
+  /** Settles when it is gone: nothing that it kept is alive. */
   readonly lost: Promise<AppError>;
 }
 
@@ -23,7 +23,10 @@ export function openOwnKeeper(): Keeper {
   };
   return {
     start: (order) => openPort((ports) => worker.postMessage(order, ports)),
-    close: () => worker.terminate(),
+    close() {
+      worker.terminate();
+      lost.resolve(lostKeeper("It was closed"));
+    },
     lost: lost.promise,
   };
 }
@@ -51,6 +54,7 @@ export async function openStrangerKeeper(
     close() {
       control.close();
       frame.remove();
+      lost.resolve(lostKeeper("It was closed"));
     },
     lost: lost.promise,
   };

@@ -48,6 +48,8 @@ export function createSpawnWorker(deps: SpawnWorkerDeps): SpawnCell {
     };
     const cell = new WorkerCell(keeper.start({ boot, spec: order }), { assets, files: deps.files });
     keeper.lost.then((error) => cell.kill("crashed", error.message));
+    // A keeper that answers no ping is as good as dead, and would start nothing more.
+    cell.exited.then(({ reason }) => reason === "unresponsive" && keeper.close());
     return cell;
   };
 }

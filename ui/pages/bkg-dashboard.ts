@@ -13,7 +13,7 @@ import "../components/bkg-empty-state.ts";
 import "../components/bkg-model-list.ts";
 import "../components/bkg-page-header.ts";
 import "../components/bkg-plugin-card.ts";
-import { formatBytes, formatCount, formatPercent } from "../components/format.ts";
+import { formatBytes, formatCount, formatPercent, unknownNumber } from "../components/format.ts";
 import "../components/icons.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { TelemetryHistory } from "../controllers/telemetry_history.ts";
@@ -82,8 +82,8 @@ export class BkgDashboard extends LitElement {
         padding: 0;
         list-style: none;
       }
-      .wait {
-        height: 17.5rem;
+      .skeleton {
+        height: 20rem;
       }
       .bar {
         min-height: 2.25rem;
@@ -133,17 +133,25 @@ export class BkgDashboard extends LitElement {
             <wa-icon slot="start" name="message-plus"></wa-icon>Start a chat
           </wa-button>
         </bkg-page-header>
-        ${this.#totals(list)}
-        <bkg-attention .plugins=${list ?? []} ?hidden=${!needsAttention(list)}></bkg-attention>
-        <section class="stack" aria-labelledby="plugins">
-          <div class="row spread bar">
-            <h2 id="plugins">Plugins</h2>
-            <a href="plugins">Manage plugins</a>
-          </div>
-          ${this.#plugins(list)}
-        </section>
-        <bkg-model-list></bkg-model-list>
+        ${this.#totals(list)} ${// All at once, so that nothing that is read moves away.
+        list === undefined
+          ? html`<div class="skeleton" role="status" aria-label="Loading the plugins"></div>`
+          : this.#content(list)}
       </div>
+    `;
+  }
+
+  #content(list: readonly PluginView[]) {
+    return html`
+      <bkg-attention .plugins=${list} ?hidden=${!needsAttention(list)}></bkg-attention>
+      <section class="stack" aria-labelledby="plugins">
+        <div class="row spread bar">
+          <h2 id="plugins">Plugins</h2>
+          <a href="plugins">Manage plugins</a>
+        </div>
+        ${this.#plugins(list)}
+      </section>
+      <bkg-model-list></bkg-model-list>
     `;
   }
 
@@ -167,28 +175,21 @@ export class BkgDashboard extends LitElement {
         )}
         ${total(
           "Plugins running",
-          list === undefined ? "–" : `${running.length} of ${list.length}`,
+          list && `${running.length} of ${list.length}`,
           here > 0 ? `${here} in this browser` : "",
         )}
-        ${total("CPU", formatPercent(cpu), "of one core")}
-        ${total("Memory", formatBytes(memory), "by plugins")}
+        ${total("CPU", list && formatPercent(cpu), "of one core")}
+        ${total("Memory", list && formatBytes(memory), "by plugins")}
         ${total(
           "Requests",
-          formatCount(sum(samples.map((one) => one.requests))),
+          list && formatCount(sum(samples.map((one) => one.requests))),
           errors === 0 ? "no errors" : `${formatCount(errors)} failed`,
         )}
       </dl>
     `;
   }
 
-  #plugins(list: readonly PluginView[] | undefined) {
-    if (list === undefined) {
-      return html`
-        <div class="plugins" role="status" aria-label="Loading the plugins">
-          ${[1, 2, 3].map(() => html`<div class="card wait"></div>`)}
-        </div>
-      `;
-    }
+  #plugins(list: readonly PluginView[]) {
     if (list.length === 0) {
       return html`
         <div class="card">
@@ -232,7 +233,7 @@ function total(label: string, value: unknown, hint: string) {
   return html`
     <div>
       <dt class="label">${label}</dt>
-      <dd>${value}<small>${hint}</small></dd>
+      <dd>${value ?? unknownNumber}<small>${hint}</small></dd>
     </div>
   `;
 }
@@ -245,16 +246,14 @@ function describeServer(state: LiveState): { word: string; hint?: string } {
     case "connecting":
       return { word: "Connecting" };
     case "lost":
-      return { word: "Not reachable", hint: "numbers are from before" };
+      return { word: "Offline", hint: "last known numbers" };
     case "refused":
-      return { word: "Not connected", hint: "numbers are from before" };
+      return { word: "Ended", hint: "last known numbers" };
   }
 }
 
-function needsAttention(list: readonly PluginView[] | undefined): boolean {
-  return list?.some(({ status, missingGrants }) =>
-    status === "error" || missingGrants.length > 0
-  ) ?? false;
+function needsAttention(list: readonly PluginView[]): boolean {
+  return list.some(({ status, missingGrants }) => status === "error" || missingGrants.length > 0);
 }
 
 function sum(values: readonly number[]): number {

@@ -82,7 +82,7 @@ export class BkgPlugins extends LitElement {
           type="search"
           size="s"
           placeholder="Search by name"
-          aria-label="Search by name"
+          label="Search by name"
           with-clear
           .value=${live(this.search)}
           @input=${(event: Event) => this.search = (event.target as HTMLInputElement).value ?? ""}
@@ -113,7 +113,7 @@ export class BkgPlugins extends LitElement {
 
   #table(list: readonly PluginView[] | undefined) {
     if (list === undefined) {
-      return html`<div class="card wait" role="status" aria-label="Loading the plugins"></div>`;
+      return html`<div class="skeleton wait" role="status" aria-label="Loading the plugins"></div>`;
     }
     const holds = filters.find(({ filter }) => filter === this.filter)?.holds ?? (() => true);
     const word = this.search.trim().toLowerCase();
@@ -125,11 +125,13 @@ export class BkgPlugins extends LitElement {
           <thead role="rowgroup">
             <tr role="row">
               <th role="columnheader" scope="col">Plugin</th>
-              <th role="columnheader" scope="col">Status</th>
-              <th role="columnheader" scope="col">Uses</th>
-              <th role="columnheader" scope="col">Requests</th>
-              <th role="columnheader" scope="col">Runs on</th>
-              <th role="columnheader" scope="col"><span class="visually-hidden">Controls</span></th>
+              <th role="columnheader" scope="col" class="is-status">Status</th>
+              <th role="columnheader" scope="col" class="is-usage">Uses</th>
+              <th role="columnheader" scope="col" class="is-requests">Requests</th>
+              <th role="columnheader" scope="col" class="is-home">Runs on</th>
+              <th role="columnheader" scope="col" class="is-controls">
+                <span class="visually-hidden">Controls</span>
+              </th>
             </tr>
           </thead>
           <tbody role="rowgroup">
@@ -165,12 +167,10 @@ export class BkgPlugins extends LitElement {
           <small class="number">${this.#since(plugin)}</small>
         </td>
         <td role="cell" class="number" data-label="Uses">
-          ${
-      up
-        ? html`${formatPercent(telemetry?.cpuPercent)}<span class="unit">CPU</span>
+          ${up
+            ? html`${formatPercent(telemetry?.cpuPercent)}<span class="unit">CPU</span>
             <small>${formatBytes(telemetry?.usage?.rssBytes)}</small>`
-        : html`<span class="quiet">–</span>`
-    }
+            : html`<span class="quiet">–</span>`}
         </td>
         <td role="cell" class="number" data-label="Requests">
           ${formatCount(telemetry?.requests ?? 0)}
@@ -197,7 +197,7 @@ export class BkgPlugins extends LitElement {
             <bkg-error-notice
               heading="That did not work"
               .error=${failure}
-              .dismiss=${() => this.#fail(plugin.id, undefined)}
+              .dismiss=${() => this.#fail(plugin.id, null)}
             ></bkg-error-notice>
           </td>
         </tr>
@@ -210,6 +210,7 @@ export class BkgPlugins extends LitElement {
     if (plugin.status === "running") {
       return `up ${formatDuration(this.app.plugins.telemetry(plugin.id)?.uptimeMs)}`;
     }
+    if (plugin.status === "starting" || plugin.status === "stopping") return nothing;
     if (plugin.status === "error") {
       return html`<span class="error clip isolate" dir="auto">${
         capText(plugin.lastError?.message ?? "for no known reason", 120)
@@ -221,7 +222,7 @@ export class BkgPlugins extends LitElement {
 
   #fail(pluginId: string, error: unknown): void {
     const failures = new Map(this.failures);
-    if (error === undefined) failures.delete(pluginId);
+    if (error === null) failures.delete(pluginId);
     else failures.set(pluginId, error);
     this.failures = failures;
   }

@@ -14,6 +14,13 @@ export const pluginTableStyles = css`
     flex: 1 1 14rem;
     max-width: 22rem;
   }
+  .tools wa-input::part(form-control-label) {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+  }
   .segments {
     flex-wrap: wrap;
   }
@@ -45,6 +52,7 @@ export const pluginTableStyles = css`
   table {
     width: 100%;
     border-collapse: collapse;
+    table-layout: fixed;
     text-align: start;
   }
   thead th {
@@ -75,9 +83,20 @@ export const pluginTableStyles = css`
   tbody tr:not(.failure):hover {
     background: var(--bkg-hover);
   }
-  .plugin {
-    width: 34%;
-    min-width: 12rem;
+  .is-status {
+    width: 10rem;
+  }
+  .is-usage {
+    width: 6.5rem;
+  }
+  .is-requests {
+    width: 6.5rem;
+  }
+  .is-home {
+    width: 14.5rem;
+  }
+  .is-controls {
+    width: 7rem;
   }
   .plugin a {
     border-radius: var(--wa-border-radius-s);
@@ -98,6 +117,7 @@ export const pluginTableStyles = css`
   }
   .tags {
     display: flex;
+    flex-wrap: wrap;
     align-items: center;
     gap: var(--wa-space-2xs);
     min-width: 0;
@@ -111,16 +131,12 @@ export const pluginTableStyles = css`
   }
   td small {
     display: block;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
     color: var(--wa-color-text-quiet);
     font-size: var(--wa-font-size-xs);
     line-height: 1.5;
-  }
-  td.status {
-    width: 10.5rem;
-    max-width: 10.5rem;
-  }
-  td.number {
-    white-space: nowrap;
   }
   .unit {
     margin-inline-start: 0.3em;
@@ -133,9 +149,6 @@ export const pluginTableStyles = css`
   .error.clip {
     display: block;
   }
-  td.home {
-    min-width: 13rem;
-  }
   .only {
     display: inline-flex;
     align-items: center;
@@ -144,7 +157,6 @@ export const pluginTableStyles = css`
     color: var(--wa-color-text-quiet);
   }
   td.controls {
-    width: 5.5rem;
     text-align: end;
     white-space: nowrap;
   }
@@ -171,7 +183,7 @@ export const pluginTableStyles = css`
     }
     tbody tr:not(.failure) {
       display: grid;
-      grid-template-columns: repeat(2, minmax(0, 1fr)) auto;
+      grid-template-columns: repeat(3, minmax(0, 1fr)) 14rem;
       gap: var(--wa-space-s) var(--wa-space-m);
       padding: var(--wa-space-m) var(--bkg-card-padding);
     }
@@ -179,8 +191,6 @@ export const pluginTableStyles = css`
       border: 0;
     }
     tbody tr:not(.failure) > :is(th, td) {
-      width: auto;
-      max-width: none;
       min-width: 0;
       padding: 0;
     }
@@ -190,12 +200,10 @@ export const pluginTableStyles = css`
     td.controls {
       grid-column: -2;
       grid-row: 1;
+      margin-inline-end: calc(-1 * var(--wa-space-xs));
     }
     td.status {
       grid-column: 1;
-    }
-    td.home {
-      grid-column: 1 / -1;
     }
     td[data-label]::before {
       content: attr(data-label);
@@ -211,6 +219,14 @@ export const pluginTableStyles = css`
     }
     tr.failure td {
       padding: 0 var(--bkg-card-padding) var(--wa-space-m);
+    }
+  }
+  @media (max-width: 48rem) {
+    tbody tr:not(.failure) {
+      grid-template-columns: repeat(3, minmax(0, 1fr));
+    }
+    td.home {
+      grid-column: 1 / -1;
     }
   }
 `;

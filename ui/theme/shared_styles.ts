@@ -131,6 +131,21 @@ export const sharedStyles = css`
     overflow: hidden;
     text-overflow: ellipsis;
   }
+  /* Holds the room of what is on its way; it shows itself only when that takes long. */
+  .skeleton {
+    border-radius: var(--bkg-card-radius);
+    background: var(--bkg-hover);
+    opacity: 0;
+    animation: skeleton 1s 0.3s ease-in-out infinite alternate;
+  }
+  @keyframes skeleton {
+    from {
+      opacity: 0.5;
+    }
+    to {
+      opacity: 1;
+    }
+  }
   .visually-hidden {
     position: absolute;
     width: 1px;

@@ -1,7 +1,7 @@
 // What a plugin threw, as a client may see it: it must not speak for the host, nor send more than it may.
 // The bus passes each error of a call through here, a running cell the one of its start.
 
-import { AppError, type ErrorCode } from "../contract/error.ts";
+import { AppError, type ErrorCode, type WireError } from "../contract/error.ts";
 
 /** Codes that only the host may say: a plugin that sends one would speak for the host. */
 export const hostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -24,6 +24,11 @@ export function disarmError(error: AppError, forged: boolean): AppError {
     retryable: error.retryable,
     cause: error,
   });
+}
+
+/** For the status: without details, which are plugin-authored and of any size. */
+export function bareWire({ code, message, retryable }: AppError): WireError {
+  return { code, message: message.slice(0, 1000), retryable };
 }
 
 function fitsDetails(details: unknown): boolean {

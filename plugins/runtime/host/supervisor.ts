@@ -8,6 +8,7 @@ import { createCrashBackoff } from "./backoff.ts";
 import { CallQueue, type WaitOptions } from "./call_queue.ts";
 import type { CellExit, SpawnCell } from "./cell.ts";
 import type { PluginStatus } from "./host.ts";
+import { bareWire } from "./plugin_error.ts";
 import type { PluginLog } from "./plugin_log.ts";
 import { type CellPlan, type RunningCell, startCell } from "./running_cell.ts";
 import { nextStatus } from "./status.ts";
@@ -41,7 +42,7 @@ export interface PluginPlan extends CellPlan {
 /** Why a stop: a disabled plugin's waiting callers are sent away, an idle one's wait on. */
 export type StopCause = "disabled" | "idle" | "shutdown";
 
-export class Supervisor implements AsyncDisposable {
+export class Supervisor {
   readonly #deps: SupervisorDeps;
   readonly #queue: CallQueue<RunningCell>;
   readonly #backoff: ReturnType<typeof createCrashBackoff>;
@@ -194,10 +195,6 @@ export class Supervisor implements AsyncDisposable {
     if (this.#status === "error") this.#forgive();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop("shutdown");
-  }
-
   #refusal(): AppError | undefined {
     if (this.#closed) return this.#wasStopped();
     const problem = this.#deps.problem();
@@ -318,10 +315,8 @@ export class Supervisor implements AsyncDisposable {
     }
   }
 
-  async #endCell(cell: RunningCell, reason: "idle" | "stopped", message: string): Promise<void> {
-    await cell.stop(reason, message, this.#deps.drainMs ?? defaultDrainMs);
-    // `#onEnded` runs on the same promise; whoever waits for the stop sees its result.
-    await Promise.resolve();
+  #endCell(cell: RunningCell, reason: "idle" | "stopped", message: string): Promise<void> {
+    return cell.stop(reason, message, this.#deps.drainMs ?? defaultDrainMs);
   }
 
   #watch(cell: RunningCell): void {
@@ -401,8 +396,3 @@ const lossCodes: Partial<Record<CellExit["reason"], "OUT_OF_MEMORY" | "PROTOCOL_
   memory: "OUT_OF_MEMORY",
   protocol: "PROTOCOL_VIOLATION",
 };
-
-/** Without details: they are plugin-authored and of any size. */
-function bareWire({ code, message, retryable }: AppError): WireError {
-  return { code, message: message.slice(0, 1000), retryable };
-}

@@ -127,7 +127,8 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
 const actionSummaries = {
   start: "Enables a plugin and starts its cell",
   stop: "Stops a plugin's cell and disables it",
-  restart: "Ends a plugin's cell and starts another",
+  restart:
+    "Reads a plugin anew and puts a new cell in the place of the old one, which ends its calls",
 };
 
 const pluginSchema = z.looseObject({

@@ -1,0 +1,171 @@
+// Which model is asked. Names come out of model files, and so from strangers. Emits `bkg-model` with the id.
+
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import "@awesome.me/webawesome/dist/components/progress-bar/progress-bar.js";
+import type { Progress } from "../local/local_host.ts";
+import type { ChatModel } from "../stores/chat_models.ts";
+import type { Home } from "../stores/homes.ts";
+import { sharedStyles } from "../theme/shared_styles.ts";
+import { capText, formatBytes, formatCount } from "./format.ts";
+import { modelPickerStyles } from "./model_picker_styles.ts";
+import "./icons.ts";
+
+@customElement("bkg-model-picker")
+export class BkgModelPicker extends LitElement {
+  @property({ attribute: false })
+  accessor models: readonly ChatModel[] | undefined;
+  @property({ attribute: false })
+  accessor value: string | undefined;
+  @property({ attribute: false })
+  accessor home: Home = "server";
+  @property({ attribute: false })
+  accessor download: (modelId: string) => Progress | undefined = () => undefined;
+  @state()
+  private accessor wanted = "";
+  @query("button")
+  private accessor button!: HTMLButtonElement;
+  @query("[popover]")
+  private accessor menu!: HTMLElement;
+
+  static override styles = [sharedStyles, modelPickerStyles];
+
+  override render() {
+    const chosen = this.models?.find(({ id }) => id === this.value);
+    const name = chosen?.id ?? this.value ?? (this.models === undefined ? "" : "No model");
+    const progress = chosen === undefined ? undefined : this.download(chosen.id);
+    return html`
+      <button
+        type="button"
+        class="current"
+        popovertarget="menu"
+        aria-haspopup="true"
+        aria-label="Model: ${name || "loading"}"
+        title=${name}
+        ?disabled=${this.models === undefined || this.models.length === 0}
+      >
+        <span class="clip isolate" dir="auto">${name === "" ? html`<i class="wait"></i>` : name}</span>
+        ${this.home === "browser" && chosen !== undefined && !chosen.here && progress === undefined
+          ? html`<small class="quiet">${formatBytes(chosen.size)} to download</small>`
+          : nothing}
+        ${progress === undefined ? nothing : this.#progress(progress)}
+        <wa-icon name="chevron-down"></wa-icon>
+      </button>
+      <div id="menu" class="menu" popover @beforetoggle=${this.#place} @toggle=${this.#toggled}>
+        ${(this.models?.length ?? 0) > manyModels
+          ? html`
+            <input
+              type="search"
+              class="search"
+              placeholder="Find a model"
+              aria-label="Find a model"
+              .value=${this.wanted}
+              @input=${(event: InputEvent) => this.wanted = (event.target as HTMLInputElement).value}
+            >
+          `
+          : nothing}
+        <fieldset>
+          <legend class="label">Model</legend>
+          ${this.#options()}
+        </fieldset>
+      </div>
+    `;
+  }
+
+  #options() {
+    const wanted = this.wanted.trim().toLowerCase();
+    const found = (this.models ?? []).filter(({ id, name = "" }) =>
+      `${id} ${name}`.toLowerCase().includes(wanted)
+    );
+    if (found.length === 0) return html`<p class="quiet small none">No model has this in its name.</p>`;
+    return repeat(found.slice(0, maxShown), ({ id }) => id, (model) => this.#option(model));
+  }
+
+  #option(model: ChatModel) {
+    const { id, size, contextLength, chatTemplate, here } = model;
+    const progress = this.download(id);
+    return html`
+      <label @click=${this.#picked}>
+        <input
+          type="radio"
+          name="model"
+          .value=${id}
+          .checked=${id === this.value}
+          @change=${() => this.#choose(id)}
+          @keydown=${this.#key}
+        >
+        <span class="option">
+          <span class="name wrap isolate" dir="auto">${capText(id, 120)}</span>
+          <span class="quiet small">
+            ${formatBytes(size)}${contextLength === undefined
+              ? nothing
+              : html` · ${formatCount(contextLength)} tokens of context`}${this.home === "browser"
+              ? here ? " · in this browser" : " · will be downloaded"
+              : nothing}
+          </span>
+          ${progress === undefined ? nothing : this.#progress(progress)}
+        </span>
+        ${chatTemplate
+          ? html`<span class="badge">chat</span>`
+          : html`<span class="badge plain" title="It has no chat template: it is given the text of the conversation as it is">text only</span>`}
+      </label>
+    `;
+  }
+
+  #progress({ step, done, total }: Progress) {
+    const known = done !== undefined && total !== undefined && total > 0;
+    return html`
+      <span class="progress small number">
+        <wa-progress-bar
+          label=${step}
+          .value=${known ? 100 * done / total : 0}
+          ?indeterminate=${!known}
+        ></wa-progress-bar>
+        ${known ? html`${formatBytes(done)} of ${formatBytes(total)}` : step}
+      </span>
+    `;
+  }
+
+  /** Below its button, and never out of the window. */
+  #place(event: ToggleEvent): void {
+    if (event.newState !== "open") return;
+    const { left, bottom } = this.button.getBoundingClientRect();
+    const width = Math.min(menuWidth, innerWidth - 16);
+    this.menu.style.width = `${width}px`;
+    this.menu.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    this.menu.style.top = `${bottom + 6}px`;
+    this.menu.style.maxHeight = `${Math.max(160, innerHeight - bottom - 24)}px`;
+  }
+
+  #toggled(event: ToggleEvent): void {
+    if (event.newState !== "open") return;
+    this.menu.querySelector<HTMLInputElement>("input:checked, input")?.focus();
+  }
+
+  #choose(id: string): void {
+    this.dispatchEvent(new CustomEvent("bkg-model", { detail: id }));
+  }
+
+  /** A click picks and closes; arrow keys pick and go on. `detail` is 0 for a click by keyboard. */
+  #picked(event: MouseEvent): void {
+    if (event.detail > 0) this.menu.hidePopover();
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    this.menu.hidePopover();
+    this.button.focus();
+  }
+}
+
+const menuWidth = 380;
+const manyModels = 8;
+const maxShown = 200;
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-model-picker": BkgModelPicker;
+  }
+}
