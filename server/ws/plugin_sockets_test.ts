@@ -219,10 +219,11 @@ Deno.test("shutdown: idle sockets end at once with 1001, busy ones with their ca
   const served = serveSocketHost(floods);
   const idle = await served.open();
   const busy = await served.open();
-  busy.send({ action: "INVOKE", id: 1, capability: "alpha.slow-count", payload: 1 });
+  busy.send({ action: "INVOKE", id: 1, capability: "alpha.countSlowly", payload: 1 });
   const stuck = await served.open();
   stuck.send({ action: "INVOKE", id: 1, capability: "alpha.hang", payload: 1 });
   await busy.nth("chunk");
+  await until(() => flooded.hanging);
   const done = served.server.shutdown();
   assert.equal((await idle.closed).code, 1001);
   stuck.send({ action: "INVOKE", id: 2, capability: "alpha.idle", payload: 1 });
@@ -235,7 +236,7 @@ Deno.test("shutdown: idle sockets end at once with 1001, busy ones with their ca
   await served.test.host[Symbol.asyncDispose]();
 });
 
-const flooded = { count: 0, aborted: false };
+const flooded = { count: 0, aborted: false, hanging: false };
 
 const floods: Parameters<typeof serveSocketHost>[0] = {
   alpha: {
@@ -247,12 +248,16 @@ const floods: Parameters<typeof serveSocketHost>[0] = {
         yield "x".repeat(65_536);
       }
     },
-    async *"alpha.slow-count"() {
+    async *"alpha.countSlowly"() {
       yield 1;
       await new Promise((resolve) => setTimeout(resolve, 200));
     },
-    "alpha.hang": (_input: never, { signal }: IncomingCall) =>
-      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    "alpha.hang": (_input: never, { signal }: IncomingCall) => {
+      flooded.hanging = true;
+      return new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      );
+    },
   },
 };
 

@@ -3,7 +3,7 @@
 import { consume } from "@lit/context";
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { PluginView } from "../../plugins/runtime/host/host.ts";
+import type { PluginTelemetry, PluginView } from "../../plugins/runtime/host/host.ts";
 import { type App, appContext } from "../app.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import type { TelemetrySample } from "../controllers/telemetry_history.ts";
@@ -101,6 +101,18 @@ export class BkgPluginCard extends LitElement {
         letter-spacing: -0.01em;
         line-height: 1.4;
       }
+      /* As high as a label, a value and its line. */
+      .about {
+        grid-column: 1 / -1;
+        height: calc(var(--wa-font-size-xs) * 1.4 + var(--wa-font-size-l) * 1.4 + 2.25rem);
+      }
+      .about dd {
+        display: -webkit-box;
+        -webkit-box-orient: vertical;
+        -webkit-line-clamp: 3;
+        overflow: hidden;
+        max-width: 34rem;
+      }
       bkg-sparkline {
         margin-block-start: var(--wa-space-2xs);
       }
@@ -134,16 +146,14 @@ export class BkgPluginCard extends LitElement {
   }
 
   override render() {
-    const { plugin, samples } = this;
+    const { plugin } = this;
     const home = this.app.homes.state(plugin.id);
+    const here = home.kind === "browser";
+    // Whoever moved it here wants to know how it is here.
+    const status = here ? home.view.status : plugin.status;
     const telemetry = this.app.plugins.telemetry(plugin.id);
-    const up = plugin.status === "running";
-    const cpu = up ? telemetry?.cpuPercent : undefined;
-    const memory = up ? telemetry?.usage?.rssBytes : undefined;
-    const memoryLimit = plugin.limits.memoryMb * 1024 * 1024;
-    const rate = samples.at(-1)?.requestsPerSecond ?? 0;
-    const errors = telemetry?.errors ?? 0;
-    const lastError = plugin.lastError ?? telemetry?.lastError;
+    const up = status === "running" && !here;
+    const lastError = here ? home.view.lastError : plugin.lastError ?? telemetry?.lastError;
     return html`
       <article class="card">
         <header>
@@ -156,39 +166,15 @@ export class BkgPluginCard extends LitElement {
               ${plugin.origin === "external" ? html`<span class="tag">external</span>` : nothing}
             </div>
           </div>
-          <bkg-plugin-status .status=${plugin.status} .disabled=${!plugin
-            .enabled}></bkg-plugin-status>
+          <bkg-plugin-status .status=${status} .disabled=${!plugin.enabled}></bkg-plugin-status>
         </header>
         <dl>
-          ${up ? nothing : html`
-            <div class="about quiet small">
-              <dt class="visually-hidden">What it does</dt>
-              <dd class="three-lines wrap isolate" dir="auto">${capText(plugin.description, 300)}</dd>
-            </div>
-          `} ${this.#metric("CPU", formatPercent(cpu), "", samples.map((one) => one.cpuPercent), 100)}
-          ${this.#metric(
-            "Memory",
-            formatBytes(memory),
-            up ? `of ${formatBytes(memoryLimit)}` : "",
-            samples.map((one) => one.memoryBytes),
-            memoryLimit / 4,
-          )}
-          ${this.#metric(
-            "Requests",
-            formatCount(telemetry?.requests ?? 0),
-            up ? formatRate(rate) : "",
-            samples.map((one) => one.requestsPerSecond),
-            2,
-          )}
-          <div>
-            <dt class="label">Errors</dt>
-            <dd><strong class=${errors > 0 ? "error" : ""}>${formatCount(errors)}</strong></dd>
-          </div>
+          ${up ? this.#usage(telemetry) : this.#about()} ${this.#calls(telemetry)}
         </dl>
         <footer class="quiet">
           <span>
-            <wa-icon name=${home.kind === "browser" ? "laptop" : "server"}></wa-icon>
-            ${home.kind === "browser" ? "Runs in this browser" : "Runs on the server"}
+            <wa-icon name=${here ? "laptop" : "server"}></wa-icon>
+            ${here ? "Runs in this browser" : "Runs on the server"}
           </span>
           ${up
             ? html`<span class="number">
@@ -205,24 +191,80 @@ export class BkgPluginCard extends LitElement {
     `;
   }
 
-  #metric(
-    label: string,
-    value: string,
-    aside: string,
-    values: readonly number[],
-    ceiling: number,
-  ) {
+  /** Stands where a running plugin's usage does, in the same room. */
+  #about() {
     return html`
-      <div>
-        <dt class="label">${label}</dt>
-        <dd>
-          <strong>${value}</strong>
-          ${aside === "" ? nothing : html`<span class="quiet small">${aside}</span>`}
-          <bkg-sparkline .values=${values} .ceiling=${ceiling}></bkg-sparkline>
+      <div class="about">
+        <dt class="visually-hidden">What it does</dt>
+        <dd class="quiet small wrap isolate" dir="auto">
+          ${capText(this.plugin.description, 300)}
         </dd>
       </div>
     `;
   }
+
+  #usage(telemetry: PluginTelemetry | undefined) {
+    const memoryLimit = this.plugin.limits.memoryMb * 1024 * 1024;
+    return [
+      metric({
+        label: "CPU",
+        value: formatPercent(telemetry?.cpuPercent),
+        values: this.samples.map((one) => one.cpuPercent),
+        ceiling: 100,
+      }),
+      metric({
+        label: "Memory",
+        value: formatBytes(telemetry?.usage?.rssBytes),
+        aside: `of ${formatBytes(memoryLimit)}`,
+        values: this.samples.map((one) => one.memoryBytes),
+        ceiling: memoryLimit / 4,
+      }),
+    ];
+  }
+
+  #calls(telemetry: PluginTelemetry | undefined) {
+    const rate = this.samples.at(-1)?.requestsPerSecond ?? 0;
+    const errors = telemetry?.errors ?? 0;
+    return [
+      metric({
+        label: "Requests",
+        value: formatCount(telemetry?.requests ?? 0),
+        aside: rate > 0 ? formatRate(rate) : "",
+        values: this.samples.map((one) => one.requestsPerSecond),
+        ceiling: 2,
+      }),
+      html`
+        <div>
+          <dt class="label">Errors</dt>
+          <dd><strong class=${errors > 0 ? "error" : ""}>${formatCount(errors)}</strong></dd>
+        </div>
+      `,
+    ];
+  }
+}
+
+interface Metric {
+  label: string;
+  value: string;
+  /** Said more quietly beside the value. */
+  aside?: string;
+  /** Oldest first. */
+  values: readonly number[];
+  /** The top of the line's picture. */
+  ceiling: number;
+}
+
+function metric({ label, value, aside = "", values, ceiling }: Metric) {
+  return html`
+    <div>
+      <dt class="label">${label}</dt>
+      <dd>
+        <strong>${value}</strong>
+        ${aside === "" ? nothing : html`<span class="quiet small">${aside}</span>`}
+        <bkg-sparkline .values=${values} .ceiling=${ceiling}></bkg-sparkline>
+      </dd>
+    </div>
+  `;
 }
 
 declare global {

@@ -62,24 +62,23 @@ async function openFile({ digest, size }: { digest: string; size: number }): Pro
 
 /** Asks for the room and gives it back: browsers do not tell how much there really is. */
 function findRoom({ handle, offset }: OpenFile, size: number): number {
+  // The last byte alone: what lies before it is a hole, and costs no time.
   const fits = (end: number) => {
     try {
-      handle.truncate(end);
-      return true;
+      return end === 0 || handle.write(new Uint8Array(1), { at: end - 1 }) === 1;
     } catch {
       return false;
+    } finally {
+      handle.truncate(offset);
     }
   };
-  let [most, tooMuch] = [offset, size + 1];
-  if (fits(size)) most = size;
-  else {
-    while (tooMuch - most > roomPrecision) {
-      const middle = Math.floor((most + tooMuch) / 2);
-      if (fits(middle)) most = middle;
-      else tooMuch = middle;
-    }
+  if (offset >= size || fits(size)) return size - offset;
+  let [most, tooMuch] = [offset, size];
+  while (tooMuch - most > roomPrecision) {
+    const middle = Math.floor((most + tooMuch) / 2);
+    if (fits(middle)) most = middle;
+    else tooMuch = middle;
   }
-  handle.truncate(offset);
   return most - offset;
 }
 
