@@ -1,19 +1,23 @@
-// `deno task bench [calls|starts|memory|tokens ...]`: measures, prints, and, when all was measured,
+// `deno task bench [calls|fan-out|starts|memory|tokens ...]`: measures, prints, and, when all was measured,
 // writes docs/benchmarks.md.
 
 import { join } from "node:path";
 import { projectRoot } from "../server/build/bundles.ts";
 import { measureCallRate } from "./call_rate.ts";
+import { measureFanOut } from "./fan_out.ts";
 import { measureMemory } from "./memory.ts";
+import { measurePage } from "./page.ts";
 import { describeMachine, renderReport, type Section } from "./report.ts";
 import { measureStarts } from "./starts.ts";
 import { measureTokens } from "./tokens.ts";
 
 const measures: Record<string, () => Promise<Section>> = {
   calls: measureCallRate,
+  "fan-out": measureFanOut,
   starts: measureStarts,
   memory: measureMemory,
   tokens: measureTokens,
+  page: measurePage,
 };
 
 const unknown = Deno.args.filter((name) => !Object.hasOwn(measures, name));

@@ -31,9 +31,9 @@ import { servePluginSockets } from "./ws/plugin_sockets.ts";
 
 export interface App {
   fetch(request: Request): Promise<Response>;
-  /** From now on /readyz answers 503, and sockets end with their calls; settles when they have. */
-  drain(): Promise<void>;
-  /** Ends every stream with an error, and every socket. */
+  /** From now on /readyz answers 503; ends every socket. */
+  drain(): void;
+  /** Ends every stream with an error. */
   cut(): void;
   /** Requests without an answer yet; a stream counts until its headers are sent. */
   readonly active: number;
@@ -131,11 +131,10 @@ export function createApp(services: Services): App {
     },
     drain() {
       draining = true;
-      return sockets.drain();
+      sockets.end();
     },
     cut() {
       for (const end of [...streams]) end();
-      sockets.cut();
     },
     get active() {
       return active;

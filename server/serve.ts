@@ -39,8 +39,8 @@ export function serveHttp(
   const cut = Promise.withResolvers<void>();
   let draining: Promise<void> | undefined;
   const drain = async () => {
-    // Deno counts a socket as answered, and does not wait for it.
-    const closed = Promise.all([server.shutdown(), app.drain()]);
+    app.drain();
+    const closed = server.shutdown();
     const limit = setTimeout(cut.resolve, drainMs);
     let lastWait: ReturnType<typeof setTimeout> | undefined;
     // Deno's own abort throws once a graceful shutdown has begun, so the app ends its streams itself. What is

@@ -1,7 +1,7 @@
-import { type Context, definePlugin } from "@bkg/plugin";
+import { definePlugin, type PluginContext } from "@bkg/plugin";
 
 export default definePlugin({
-  setup: (ctx: Context) => ({ log: ctx.log }),
+  setup: (ctx: PluginContext) => ({ log: ctx.log }),
   capabilities: {
     "bench.herald"(input: string, { state }) {
       state.log.info(input);

@@ -45,16 +45,19 @@ export function serveSocketHost(
     auth?: Authenticator;
   } = {},
 ): SocketHost {
-  const test = createTestHost(["alpha", "beta"].map((id) => {
-    const names = Object.keys(guests[id] ?? {}).concat(`${id}.idle`);
-    return installed(
-      id,
-      Object.fromEntries(
-        names.map((name) => [name, { streaming: /count|flood|stuck/.test(name) }]),
-      ),
-      { limits: { concurrency: 100, queue: 100 } },
-    );
-  }), { alpha: { "alpha.idle": () => null, ...guests["alpha"] }, beta: { "beta.idle": () => null } });
+  const test = createTestHost(
+    ["alpha", "beta"].map((id) => {
+      const names = Object.keys(guests[id] ?? {}).concat(`${id}.idle`);
+      return installed(
+        id,
+        Object.fromEntries(
+          names.map((name) => [name, { streaming: /count|flood|stuck/.test(name) }]),
+        ),
+        { limits: { concurrency: 100, queue: 100 } },
+      );
+    }),
+    { alpha: { "alpha.idle": () => null, ...guests["alpha"] }, beta: { "beta.idle": () => null } },
+  );
   let text = "";
   const app = createApp({
     host: test.host,
@@ -84,7 +87,9 @@ export function serveSocketHost(
       await test.host.start(pluginId, { id: "operator", role: "operator" });
       return test.last();
     },
-    async open({ path = "/ws/plugins", protocols = ["bkg", `bearer.${token}`], headers = {} } = {}) {
+    async open(
+      { path = "/ws/plugins", protocols = ["bkg", `bearer.${token}`], headers = {} } = {},
+    ) {
       const client = new SocketClient(new WebSocket(url + path, { protocols, headers }));
       await client.opened;
       return client;

@@ -15,8 +15,6 @@ export interface InvocationsDeps {
   outbox: Outbox;
   send(message: ServerMessage): void;
   maxRunning: number;
-  /** Called when the last running call has ended. */
-  idle(): void;
   log: Logger;
 }
 
@@ -32,10 +30,6 @@ export class Invocations {
 
   constructor(deps: InvocationsDeps) {
     this.#deps = deps;
-  }
-
-  get running(): number {
-    return this.#running.size;
   }
 
   /** Throws CONFLICT, QUEUE_FULL, NOT_FOUND or FORBIDDEN when the call does not begin. */
@@ -85,7 +79,6 @@ export class Invocations {
     // The id is free before its client can know that the call has ended.
     this.#running.delete(id);
     send(last);
-    if (this.#running.size === 0) this.#deps.idle();
   }
 
   /** Takes the next item only when the client has read most of what it was sent. */

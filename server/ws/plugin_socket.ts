@@ -42,7 +42,6 @@ export class PluginSocket {
   readonly #invocations: Invocations;
   /** When messages could not be read, the last minute's. */
   #malformedAtMs: number[] = [];
-  #draining = false;
   #endedWith: CloseReason | "client" | undefined;
 
   /** `socket` may be connecting still. */
@@ -70,9 +69,6 @@ export class PluginSocket {
       outbox,
       send,
       maxRunning: limits.maxRunning,
-      idle: () => {
-        if (this.#draining) this.end(socketClose.shutdown);
-      },
       log,
     });
     socket.onopen = () => this.#open();
@@ -89,12 +85,6 @@ export class PluginSocket {
     // One that is connecting is closed when it is open.
     if (reason !== "client" && this.#socket.readyState === WebSocket.OPEN) this.#close(reason);
     this.#deps.onEnd();
-  }
-
-  /** Ends it when its calls have ended; takes no new ones. */
-  drain(): void {
-    this.#draining = true;
-    if (this.#invocations.running === 0) this.end(socketClose.shutdown);
   }
 
   /** Ends it when the client has read nothing since the last time. */
@@ -154,7 +144,6 @@ export class PluginSocket {
         return this.#send({ type: "unsubscribed", payload });
       }
       case "INVOKE":
-        if (this.#draining) throw new AppError("UNAVAILABLE", "The server is shutting down");
         return this.#invocations.start(message);
       case "CANCEL":
         return this.#invocations.cancel(message.id);

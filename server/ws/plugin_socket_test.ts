@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { TestCell } from "../../plugins/runtime/host/testing.ts";
 import { createOperatorAuthenticator } from "../auth/operator_key.ts";
-import { type SocketClient, serveSocketHost } from "../testing/socket_host.ts";
+import { serveSocketHost, type SocketClient } from "../testing/socket_host.ts";
 import { token, until } from "../testing/test_app.ts";
 
 const started = { count: 0 };

@@ -15,10 +15,8 @@ import { PluginSocket } from "./plugin_socket.ts";
 export interface PluginSockets {
   /** Connections, those included that are asked to close and have not yet. */
   readonly open: number;
-  /** Ends sockets when their calls have ended, and takes no new ones; settles when all have ended. */
-  drain(): Promise<void>;
-  /** Ends all at once. */
-  cut(): void;
+  /** Ends all, and takes no new ones. */
+  end(): void;
   close(): void;
 }
 
@@ -28,9 +26,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
   const fanOut = createEventFanOut(host);
   const live = new Set<PluginSocket>();
   let open = 0;
-  let draining = false;
-  const drained = Promise.withResolvers<void>();
-  let lastWait: ReturnType<typeof setTimeout> | undefined;
+  let ending = false;
   let sweep: ReturnType<typeof setInterval> | undefined;
 
   hono.get("/ws/plugins", ({ req, env }) => upgrade(req.raw, env, undefined));
@@ -40,7 +36,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
 
   function upgrade(request: Request, scope: RequestScope, pluginId: string | undefined): Response {
     checkHandshake(request.headers);
-    if (draining) throw new AppError("UNAVAILABLE", "The server is shutting down");
+    if (ending) throw new AppError("UNAVAILABLE", "The server is shutting down");
     if (open >= limits.maxSockets) {
       throw new AppError("UNAVAILABLE", `This server keeps ${limits.maxSockets} sockets at most`, {
         details: { limit: limits.maxSockets, retryAfterMs: 5000 },
@@ -66,7 +62,6 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
         if (reason === socketClose.tooSlow || reason === socketClose.malformed) {
           log.warn("socket ended", { requestId, principal: principal.id, ...reason });
         }
-        settleDrain();
       },
     });
     let unwatch = () => {};
@@ -76,7 +71,6 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
       isGone = true;
       connection.end("client");
       if (--open === 0) clearInterval(sweep);
-      settleDrain();
       log.debug("socket closed", {
         requestId,
         principal: principal.id,
@@ -97,29 +91,12 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     for (const connection of live) connection.checkProgress();
   }
 
-  function settleDrain(): void {
-    if (!draining || live.size > 0) return;
-    if (open > 0) {
-      // Some clients never answer a close.
-      lastWait ??= setTimeout(drained.resolve, closeWaitMs);
-      return;
-    }
-    clearTimeout(lastWait);
-    drained.resolve();
-  }
-
   return {
     get open() {
       return open;
     },
-    drain() {
-      draining = true;
-      for (const connection of live) connection.drain();
-      settleDrain();
-      return drained.promise;
-    },
-    cut() {
-      draining = true;
+    end() {
+      ending = true;
       for (const connection of live) connection.end(socketClose.shutdown);
     },
     close() {
@@ -128,8 +105,6 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     },
   };
 }
-
-const closeWaitMs = 500;
 
 const defaultLimits: SocketLimits = {
   maxSockets: 4096,

@@ -91,6 +91,7 @@ export class BkgApp extends LitElement {
   #failed() {
     return html`
       <div class="page">
+        <bkg-page-header heading=${this.page?.title ?? "bkg"}></bkg-page-header>
         <bkg-error-notice
           heading="This page did not load"
           .error=${this.failure}
@@ -142,7 +143,8 @@ export class BkgApp extends LitElement {
     this.loading = false;
     this.page = page;
     nameDocument(page.title);
-    if (!first) void this.#arrive({ keepScroll: wentBack });
+    // The router shows the page after this has answered.
+    if (!first) setTimeout(() => void this.#arrive({ keepScroll: wentBack }));
     return this.failure === undefined;
   }
 
@@ -153,9 +155,10 @@ export class BkgApp extends LitElement {
     const main = this.renderRoot.querySelector("main");
     const page = main?.querySelector<LitElement>(":scope > :not(.loading)");
     await page?.updateComplete;
-    const header = page?.shadowRoot?.querySelector("bkg-page-header");
+    const root = page?.shadowRoot ?? page;
+    const header = root?.querySelector("bkg-page-header");
     await header?.updateComplete;
-    const heading = header ?? page?.shadowRoot?.querySelector<HTMLElement>("h1[tabindex]") ?? main;
+    const heading = header ?? root?.querySelector<HTMLElement>("h1[tabindex]") ?? main;
     heading?.focus({ preventScroll: true });
   }
 

@@ -254,7 +254,8 @@ export class BkgCapability extends LitElement {
 
   async #run(): Promise<void> {
     if (this.#calling !== undefined || this.#jsonIssue() !== undefined) return;
-    if (this.mode === "form" && this.form?.validate() === false) return;
+    if (this.mode === "form" && await this.form?.validate() === false) return;
+    if (this.#calling !== undefined) return;
     const calling = this.#calling = new AbortController();
     const progress = this.progress = createCallProgress(() => performance.now());
     this.issues = [];

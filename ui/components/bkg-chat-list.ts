@@ -89,6 +89,7 @@ export class BkgChatList extends LitElement {
         min-height: 0;
         overflow-y: auto;
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         align-content: start;
         gap: var(--wa-space-m);
         margin-inline: calc(-1 * var(--wa-space-2xs));
@@ -104,6 +105,7 @@ export class BkgChatList extends LitElement {
       }
       ul {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: 0.0625rem;
         padding: 0;
         list-style: none;
@@ -210,7 +212,8 @@ export class BkgChatList extends LitElement {
               placeholder="Find a chat"
               aria-label="Find a chat by its title"
               .value=${this.wanted}
-              @input=${(event: InputEvent) => this.wanted = (event.target as HTMLInputElement).value}
+              @input=${(event: InputEvent) =>
+                this.wanted = (event.target as HTMLInputElement).value}
             >
           </div>
         `
@@ -219,8 +222,8 @@ export class BkgChatList extends LitElement {
     `;
   }
 
-  override updated(changed: PropertyValues<this>): void {
-    if (changed.has("renaming" as keyof this) && this.renaming !== undefined) {
+  override updated(changed: PropertyValues): void {
+    if (changed.has("renaming") && this.renaming !== undefined) {
       this.renameField?.select();
     }
   }
@@ -234,7 +237,9 @@ export class BkgChatList extends LitElement {
     if (found.length === 0) {
       return html`
         <p class="none quiet small">
-          ${wanted === "" ? "Chats that you begin are listed here." : "No chat has this in its title."}
+          ${wanted === ""
+            ? "Chats that you begin are listed here."
+            : "No chat has this in its title."}
         </p>
       `;
     }

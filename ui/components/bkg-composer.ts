@@ -58,6 +58,10 @@ export class BkgComposer extends LitElement {
         resize: none;
         overflow-y: auto;
       }
+      /* The box around it shows the focus. */
+      textarea:focus-visible {
+        outline: none;
+      }
       textarea::placeholder {
         color: var(--wa-color-text-quiet);
         opacity: 1;
@@ -140,8 +144,9 @@ export class BkgComposer extends LitElement {
         ></textarea>
         ${this.running
           ? html`
-            <button type="button" class="stop" aria-label="Stop the answer" title="Stop (Esc)" @click=${this
-              .#stop}><i></i></button>
+            <button type="button" class="stop" aria-label="Stop the answer" title="Stop (Esc)"
+              @click=${this
+                .#stop}><i></i></button>
           `
           : html`
             <button
@@ -184,7 +189,9 @@ export class BkgComposer extends LitElement {
 
   #key(event: KeyboardEvent): void {
     // While an input method composes, Enter takes its suggestion; Safari says so by the code alone.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) {
+      return;
+    }
     event.preventDefault();
     this.#send();
   }

@@ -25,6 +25,9 @@ export class BkgLineChart extends LitElement {
   accessor heading = "";
   @property()
   accessor note = "";
+  /** Shown while there is no sample. */
+  @property()
+  accessor empty = "No samples yet";
   /** Seconds since the epoch. */
   @property({ attribute: false })
   accessor times: readonly number[] = [];
@@ -33,6 +36,9 @@ export class BkgLineChart extends LitElement {
   @property({ attribute: false })
   accessor format: (value: number | undefined) => string = (value) =>
     value === undefined ? unknownNumber : String(value);
+  /** The axis names whole numbers alone. */
+  @property({ type: Boolean })
+  accessor whole = false;
   /** Drawn as a dashed line once the values come near it. */
   @property({ attribute: false })
   accessor limit: number | undefined;
@@ -201,9 +207,12 @@ export class BkgLineChart extends LitElement {
     return html`
       <figure class="card">
         <figcaption>
-          <h3 class="wrap" dir="auto">${this.heading}${time === undefined ? nothing : html`
-            <span class="name">at ${formatTime(time * 1000)}</span>
-          `}</h3>
+          <div class="row spread">
+            <h3 class="wrap" dir="auto">${this.heading}</h3>
+            <span class="name wrap isolate" dir="auto">${time === undefined
+              ? this.note
+              : `at ${formatTime(time * 1000)}`}</span>
+          </div>
           <div class="values" aria-hidden="true">
             ${this.lines.map((line) =>
               html`
@@ -216,14 +225,12 @@ export class BkgLineChart extends LitElement {
                 </span>
               `
             )}
-            ${this.note === ""
-              ? nothing
-              : html`<span class="name wrap" dir="auto">${this.note}</span>`}
+
           </div>
           <p class="visually-hidden">${this.#words()}</p>
         </figcaption>
         <div class="plot" aria-hidden="true">
-          ${this.times.length === 0 ? html`<div class="empty">No samples yet</div>` : nothing}
+          ${this.times.length === 0 ? html`<div class="empty">${this.empty}</div>` : nothing}
         </div>
       </figure>
     `;
@@ -290,7 +297,7 @@ export class BkgLineChart extends LitElement {
     return {
       width,
       height: chartHeightPx,
-      padding: [8, 8, 0, 0],
+      padding: [8, 26, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, y: false, sync: { key: "bkg" }, points: { size: 7 } },
       scales: { y: { range: (_, __, highest) => [0, roundUp(highest)] } },
@@ -310,7 +317,8 @@ export class BkgLineChart extends LitElement {
           grid: { stroke: () => this.#color("--chart-grid"), width: 1 },
           space: 36,
           size: 64,
-          values: (_, splits) => splits.map((value) => this.format(value)),
+          values: (_, splits) =>
+            splits.map((value) => this.whole && !Number.isInteger(value) ? "" : this.format(value)),
         },
       ],
       series: [

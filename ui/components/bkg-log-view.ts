@@ -4,7 +4,6 @@
 import { consume } from "@lit/context";
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import { styleMap } from "lit/directives/style-map.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/input/input.js";
 import "@awesome.me/webawesome/dist/components/option/option.js";
@@ -86,10 +85,21 @@ export class BkgLogView extends LitElement {
   }
 
   override updated(): void {
+    this.#layOut();
     if (this.log === null || !this.following) return;
     // Where the end is follows from the number of rows: reading it back would force a layout.
     this.#scrollTop = Math.max(0, this.#buffer.rows.length * logRowHeightPx - this.#height);
     this.log.scrollTop = this.#buffer.rows.length * logRowHeightPx;
+  }
+
+  /** By properties: the page's policy lets no template write a style attribute. */
+  #layOut(): void {
+    const space = this.renderRoot.querySelector<HTMLElement>(".space");
+    const window = space?.querySelector<HTMLElement>(".window");
+    if (space === null || window === null || window === undefined) return;
+    space.style.height = `${this.#buffer.rows.length * logRowHeightPx}px`;
+    const start = Number(window.dataset["start"]);
+    window.style.transform = `translateY(${start * logRowHeightPx}px)`;
   }
 
   #follow(): void {
@@ -200,10 +210,9 @@ export class BkgLogView extends LitElement {
       count: rows.length,
     });
     return html`
-      <div class="space" style=${styleMap({ height: `${rows.length * logRowHeightPx}px` })}>
+      <div class="space">
         <div
           class="window" data-start=${start}
-          style=${styleMap({ transform: `translateY(${start * logRowHeightPx}px)` })}
         >${rows.slice(start, end).map((row) => this.#renderRow(row))}</div>
       </div>
     `;

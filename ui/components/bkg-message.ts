@@ -40,8 +40,8 @@ export class BkgMessage extends LitElement {
     return this.message.role === "user" ? this.#question() : this.#answer();
   }
 
-  override updated(changed: PropertyValues<this>): void {
-    if (!changed.has("editing" as keyof this) || this.area === null) return;
+  override updated(changed: PropertyValues): void {
+    if (!changed.has("editing") || this.area === null) return;
     this.#fit();
     this.area.focus();
   }
@@ -53,20 +53,27 @@ export class BkgMessage extends LitElement {
     return html`
       <article class="question">
         <h2 class="visually-hidden">You</h2>
-        <div class="bubble wrap" dir="auto">${cut ? capText(text, firstChars) : text}</div>
-        ${cut
-          ? html`
-            <button type="button" class="link" @click=${() => this.whole = true}>
-              Show all (${formatBytes(text.length)})
-            </button>
-          `
-          : nothing}
         <div class="actions">
-          <bkg-copy-button .text=${text} label="Copy the question"></bkg-copy-button>
           ${this.last && !this.busy
             ? html`
-              <button type="button" class="icon" title="Edit and ask again" aria-label="Edit and ask again" @click=${() =>
-                this.editing = true}><wa-icon name="pencil"></wa-icon></button>
+              <button
+                type="button"
+                class="icon"
+                title="Edit and ask again"
+                aria-label="Edit and ask again"
+                @click=${() => this.editing = true}
+              ><wa-icon name="pencil"></wa-icon></button>
+            `
+            : nothing}
+          <bkg-copy-button .text=${text} label="Copy the question"></bkg-copy-button>
+        </div>
+        <div class="asked">
+          <div class="bubble wrap" dir="auto">${cut ? capText(text, firstChars) : text}</div>
+          ${cut
+            ? html`
+              <button type="button" class="link" @click=${() => this.whole = true}>
+                Show all (${formatBytes(text.length)})
+              </button>
             `
             : nothing}
         </div>
@@ -85,8 +92,10 @@ export class BkgMessage extends LitElement {
           @keydown=${this.#editKey}
         ></textarea>
         <div class="row">
-          <wa-button size="s" appearance="outlined" @click=${() => this.editing = false}>Cancel</wa-button>
-          <wa-button size="s" variant="brand" type="button" @click=${this.#submit}>Ask again</wa-button>
+          <wa-button size="s" appearance="outlined" @click=${() =>
+            this.editing = false}>Cancel</wa-button>
+          <wa-button size="s" variant="brand" type="button" @click=${this
+            .#submit}>Ask again</wa-button>
         </div>
       </form>
     `;
@@ -175,8 +184,9 @@ export class BkgMessage extends LitElement {
             : html`<bkg-copy-button .text=${answer} label="Copy the answer"></bkg-copy-button>`}
           ${this.last && !this.busy && state !== "interrupted"
             ? html`
-              <button type="button" class="icon" title="Answer again" aria-label="Answer again" @click=${this
-                .#regenerate}><wa-icon name="refresh"></wa-icon></button>
+              <button type="button" class="icon" title="Answer again" aria-label="Answer again"
+                @click=${this
+                  .#regenerate}><wa-icon name="refresh"></wa-icon></button>
             `
             : nothing}
         </div>
@@ -186,7 +196,8 @@ export class BkgMessage extends LitElement {
   }
 
   #facts(facts: AnswerFacts) {
-    const { model, home, backend, threads, tokensPerSecond, completionTokens, firstTokenMs } = facts;
+    const { model, home, backend, threads, tokensPerSecond, completionTokens, firstTokenMs } =
+      facts;
     const parts = [
       tokensPerSecond === undefined ? undefined : `${formatNumber(tokensPerSecond)} tokens/s`,
       completionTokens === undefined

@@ -1,6 +1,6 @@
 // Which model is asked. Names come out of model files, and so from strangers. Emits `bkg-model` with the id.
 
-import { css, html, LitElement, nothing } from "lit";
+import { html, LitElement, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import "@awesome.me/webawesome/dist/components/progress-bar/progress-bar.js";
@@ -45,7 +45,9 @@ export class BkgModelPicker extends LitElement {
         title=${name}
         ?disabled=${this.models === undefined || this.models.length === 0}
       >
-        <span class="clip isolate" dir="auto">${name === "" ? html`<i class="wait"></i>` : name}</span>
+        <span class="clip isolate" dir="auto">${name === ""
+          ? html`<i class="wait"></i>`
+          : name}</span>
         ${this.home === "browser" && chosen !== undefined && !chosen.here && progress === undefined
           ? html`<small class="quiet">${formatBytes(chosen.size)} to download</small>`
           : nothing}
@@ -61,7 +63,8 @@ export class BkgModelPicker extends LitElement {
               placeholder="Find a model"
               aria-label="Find a model"
               .value=${this.wanted}
-              @input=${(event: InputEvent) => this.wanted = (event.target as HTMLInputElement).value}
+              @input=${(event: InputEvent) =>
+                this.wanted = (event.target as HTMLInputElement).value}
             >
           `
           : nothing}
@@ -78,7 +81,9 @@ export class BkgModelPicker extends LitElement {
     const found = (this.models ?? []).filter(({ id, name = "" }) =>
       `${id} ${name}`.toLowerCase().includes(wanted)
     );
-    if (found.length === 0) return html`<p class="quiet small none">No model has this in its name.</p>`;
+    if (found.length === 0) {
+      return html`<p class="quiet small none">No model has this in its name.</p>`;
+    }
     return repeat(found.slice(0, maxShown), ({ id }) => id, (model) => this.#option(model));
   }
 
@@ -98,17 +103,18 @@ export class BkgModelPicker extends LitElement {
         <span class="option">
           <span class="name wrap isolate" dir="auto">${capText(id, 120)}</span>
           <span class="quiet small">
-            ${formatBytes(size)}${contextLength === undefined
-              ? nothing
-              : html` · ${formatCount(contextLength)} tokens of context`}${this.home === "browser"
+            ${formatBytes(size)}${contextLength === undefined ? nothing : html`
+              · ${formatCount(contextLength)} tokens of context
+            `}${this.home === "browser"
               ? here ? " · in this browser" : " · will be downloaded"
               : nothing}
           </span>
           ${progress === undefined ? nothing : this.#progress(progress)}
         </span>
-        ${chatTemplate
-          ? html`<span class="badge">chat</span>`
-          : html`<span class="badge plain" title="It has no chat template: it is given the text of the conversation as it is">text only</span>`}
+        ${chatTemplate ? html`<span class="badge">chat</span>` : html`
+          <span class="badge plain"
+            title="It has no chat template: it is given the text of the conversation as it is">text only</span>
+        `}
       </label>
     `;
   }

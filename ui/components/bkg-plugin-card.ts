@@ -38,6 +38,7 @@ export class BkgPluginCard extends LitElement {
       :host {
         height: 100%;
         min-width: 0;
+        container-type: inline-size;
       }
       article {
         position: relative;
@@ -92,6 +93,9 @@ export class BkgPluginCard extends LitElement {
         grid-template-columns: repeat(2, minmax(0, 1fr));
         gap: var(--wa-space-s) var(--wa-space-l);
       }
+      .about {
+        grid-column: span 2;
+      }
       dd {
         font-variant-numeric: tabular-nums;
       }
@@ -101,10 +105,14 @@ export class BkgPluginCard extends LitElement {
         letter-spacing: -0.01em;
         line-height: 1.4;
       }
+      @container (min-width: 40rem) {
+        dl {
+          grid-template-columns: repeat(4, minmax(0, 1fr));
+        }
+      }
       /* As high as a label, a value and its line. */
       .about {
-        grid-column: 1 / -1;
-        height: calc(var(--wa-font-size-xs) * 1.4 + var(--wa-font-size-l) * 1.4 + 2.25rem);
+        height: calc(var(--wa-font-size-xs) * 1.4 + var(--wa-font-size-l) * 1.4 + 2rem);
       }
       .about dd {
         display: -webkit-box;

@@ -67,7 +67,7 @@ export class BkgPluginFacts extends LitElement {
           )}
           ${fact(
             "CPU limit",
-            `${limits.cpuPercent}% of a core${held(cpuWords(plugin.enforcement))}`,
+            `${coreWords(limits.cpuPercent)}${held(cpuWords(plugin.enforcement))}`,
           )}
           ${fact("Silence of a call", `at most ${formatDuration(limits.timeoutMs)}`)}
           ${fact("Calls", `${limits.concurrency} at once, ${limits.queue} may wait`)}
@@ -89,6 +89,12 @@ function fact(term: string, value: string | TemplateResult) {
       <dd class="isolate" dir="auto">${value}</dd>
     </div>
   `;
+}
+
+function coreWords(cpuPercent: number): string {
+  return cpuPercent % 100 === 0
+    ? formatPlural(cpuPercent / 100, "core")
+    : `${cpuPercent}% of one core`;
 }
 
 function digest(bundleDigest: string) {

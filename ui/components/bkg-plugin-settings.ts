@@ -243,7 +243,7 @@ export class BkgPluginSettings extends LitElement {
 
   async #savePart(part: Part): Promise<void> {
     const form = part === "settings" ? this.settingsForm : this.limitsForm;
-    if (form?.validate() === false) return;
+    if (await form?.validate() === false) return;
     const change: PluginConfigChange = part === "limits" ? { limits: this.limits as Limits } : {
       settings: this.settings as Record<string, unknown>,
       ...(Object.keys(this.secrets).length > 0 ? { secrets: { ...this.secrets } } : {}),

@@ -20,7 +20,8 @@ export class BkgSampling extends LitElement {
   accessor defaults: Readonly<Record<string, unknown>> = {};
   /** Fields with a text that is not valid. */
   @state()
-  private accessor refused: ReadonlyMap<NumberField["key"], string> = new Map();
+  private accessor refused: ReadonlyMap<NumberField["key"], { text: string; problem: string }> =
+    new Map();
 
   static override styles = [
     sharedStyles,
@@ -97,7 +98,8 @@ export class BkgSampling extends LitElement {
       <div class="fields">${fields.map((field) => this.#number(field))}</div>
       <div class="row spread">
         <span class="hint">Empty fields are as the plugin is set.</span>
-        <wa-button size="s" appearance="outlined" ?disabled=${!changed && this.refused.size === 0} @click=${this
+        <wa-button size="s" appearance="outlined" ?disabled=${!changed &&
+          this.refused.size === 0} @click=${this
           .#reset}>
           <wa-icon slot="start" name="restart"></wa-icon>Reset
         </wa-button>
@@ -121,7 +123,11 @@ export class BkgSampling extends LitElement {
           min=${min}
           max=${max}
           step=${step}
-          placeholder=${typeof setting === "number" ? formatNumber(setting) : key === "seed" ? "random" : "as set"}
+          placeholder=${typeof setting === "number"
+            ? formatNumber(setting)
+            : key === "seed"
+            ? "random"
+            : "as set"}
           aria-describedby="${key}-hint"
           aria-invalid=${refused === undefined ? nothing : "true"}
           .value=${live(text)}

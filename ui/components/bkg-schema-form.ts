@@ -4,11 +4,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { JsonSchema } from "../../plugins/runtime/contract/capability.ts";
-import {
-  type CheckValue,
-  compileSchema,
-  type SchemaIssue,
-} from "../../plugins/runtime/contract/schema.ts";
+import type { CheckValue, SchemaIssue } from "../../plugins/runtime/contract/schema.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import {
   type FieldPath,
@@ -59,7 +55,8 @@ export class BkgSchemaForm extends LitElement {
   private accessor showsAll = false;
 
   #form: FormField = describeForm({});
-  #check: CheckValue | undefined;
+  /** Loaded apart: the checker and its regexes weigh more than the rest of the form. */
+  #check: Promise<CheckValue | undefined> = Promise.resolve(undefined);
   /** What was typed and does not parse, or not as it was typed. */
   readonly #drafts = new Map<string, { text: string; issue: string | undefined }>();
   readonly #touched = new Set<string>();
@@ -80,7 +77,7 @@ export class BkgSchemaForm extends LitElement {
     if (changed.has("issues")) this.#serverIssues = placeIssues(this.issues);
     if (changed.has("value") || changed.has("secrets")) {
       clearTimeout(this.#checkTimer);
-      this.#checkTimer = setTimeout(() => this.found = this.#findIssues(), checkDelayMs);
+      this.#checkTimer = setTimeout(() => void this.#checkNow(), checkDelayMs);
     }
   }
 
@@ -90,9 +87,9 @@ export class BkgSchemaForm extends LitElement {
   }
 
   /** Checks the value now, shows every issue and moves to the first one; whether there is none. */
-  validate(): boolean {
+  async validate(): Promise<boolean> {
     this.showsAll = true;
-    this.found = this.#findIssues();
+    await this.#checkNow();
     if (this.found.size === 0) return true;
     void this.updateComplete.then(() => this.#focusFirst());
     return false;
@@ -219,14 +216,19 @@ export class BkgSchemaForm extends LitElement {
     this.requestUpdate();
   }
 
-  #findIssues(): Map<string, string> {
+  async #checkNow(): Promise<void> {
+    clearTimeout(this.#checkTimer);
+    this.found = this.#findIssues(await this.#check);
+  }
+
+  #findIssues(check: CheckValue | undefined): Map<string, string> {
     const found = new Map<string, string>();
     for (const [pointer, { issue }] of this.#drafts) {
       if (issue !== undefined) found.set(pointer, issue);
     }
-    if (this.#check === undefined) return found;
+    if (check === undefined) return found;
     const { value, unknown } = this.#withSecrets();
-    for (const [pointer, message] of placeIssues(this.#check(value))) {
+    for (const [pointer, message] of placeIssues(check(value))) {
       if (!unknown.has(pointer) && !found.has(pointer)) found.set(pointer, message);
     }
     return found;
@@ -283,11 +285,12 @@ export class BkgSchemaForm extends LitElement {
 /** Long enough that a costly check does not run at each key. */
 const checkDelayMs = 200;
 
-function compile(schema: JsonSchema): CheckValue | undefined {
+async function compile(schema: JsonSchema): Promise<CheckValue | undefined> {
   try {
+    const { compileSchema } = await import("../../plugins/runtime/contract/schema.ts");
     return compileSchema(schema, "form");
   } catch {
-    // The server refuses such a schema too; a form without a check is still one.
+    // Not loaded, or a schema that the server refuses too: it has the last word anyway.
     return undefined;
   }
 }

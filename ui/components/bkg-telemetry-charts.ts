@@ -41,7 +41,7 @@ export class BkgTelemetryCharts extends LitElement {
     css`
       .charts {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr));
         gap: var(--bkg-gap);
       }
     `,
@@ -110,14 +110,12 @@ export class BkgTelemetryCharts extends LitElement {
           line("errors", this.#series, "errors", 2),
         ], {
           format: formatRate,
-          note: last === undefined
-            ? ""
-            : `${formatCount(last.requests)} in all, ${formatCount(last.errors)} failed`,
+          note: last === undefined ? "" : `${formatCount(last.requests)} in all`,
         })}
         ${this.#chart("Calls now", [
           line("running", this.#series, "active"),
           line("waiting", this.#series, "queued", 3),
-        ], { format: formatCount })}
+        ], { format: formatCount, whole: true })}
         ${plugin.metrics.slice(0, maxMetrics).map((metric) => {
           const title = capText(metric.description || metric.name, 80);
           return this.#chart(title, [line(title, this.#series, `metric:${metric.name}`)], {
@@ -129,19 +127,27 @@ export class BkgTelemetryCharts extends LitElement {
     `;
   }
 
+  #empty(): string {
+    const { status } = this.plugin ?? {};
+    return status === "running" || status === "starting"
+      ? "The first sample is on its way"
+      : "Nothing yet: it does not run";
+  }
+
   #chart(
     heading: string,
     lines: ChartLine[],
-    { format, note = "", limit }: {
+    { format, note = "", limit, whole = false }: {
       format: (value: number | undefined) => string;
       note?: string;
       limit?: number;
+      whole?: boolean;
     },
   ) {
     return html`
       <bkg-line-chart
         heading=${heading} note=${note} .times=${this.#series.times} .lines=${lines}
-        .format=${format} .limit=${limit}
+        .format=${format} .limit=${limit} empty=${this.#empty()} ?whole=${whole}
       ></bkg-line-chart>
     `;
   }

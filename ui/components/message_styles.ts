@@ -7,12 +7,20 @@ export const messageStyles = css`
     min-width: 0;
   }
   .question {
+    display: flex;
+    align-items: flex-start;
+    justify-content: flex-end;
+    gap: var(--wa-space-2xs);
+  }
+  .asked {
     display: grid;
     justify-items: end;
     gap: 0.125rem;
+    min-width: 0;
+    max-width: min(85%, 36rem);
   }
   .bubble {
-    max-width: min(85%, 36rem);
+    max-width: 100%;
     padding: var(--wa-space-xs) var(--wa-space-m);
     border-radius: 1.125rem 1.125rem 0.25rem 1.125rem;
     background: var(--bkg-selected);
@@ -26,6 +34,8 @@ export const messageStyles = css`
     min-height: 2rem;
   }
   .question .actions {
+    flex: none;
+    margin-block-start: 0.125rem;
     opacity: 0;
   }
   .question:hover .actions,
@@ -181,7 +191,7 @@ export const messageStyles = css`
     gap: 0.375em;
     min-width: 0;
   }
-  .facts li + li::before {
+  .facts li:not(:last-child)::after {
     content: "·";
   }
   .editor {

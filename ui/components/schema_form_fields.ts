@@ -54,11 +54,17 @@ export function renderField(
   if (shown.kind === "group") return renderGroup({ ...view, field: shown });
   if (shown.kind === "list") return renderList({ ...view, field: shown });
   return html`
-    <div class="field" ?data-wide=${shown.kind === "json"}>
+    <div class="field" ?data-wide=${isWide(shown, value)}>
       ${control(view)}
       <div class="under">${resetButton(view)}</div>
     </div>
   `;
+}
+
+/** What needs the whole width: text of several lines. */
+function isWide(field: FormField, value: unknown): boolean {
+  return field.kind === "json" ||
+    (field.kind === "text" && (field.multiline || String(value ?? "").includes("\n")));
 }
 
 interface View<Field extends FormField = FormField> {
@@ -217,7 +223,7 @@ function renderGroup(view: View<Of<"group">>): TemplateResult {
   return html`
     <fieldset>
       <legend><span dir="auto">${view.label}</span>${tags(view)}</legend>
-      <div class="fields">${noteOf(view)}${fields}</div>
+      <div class="items"><div class="note">${noteOf(view)}</div>${fields}</div>
     </fieldset>
   `;
 }

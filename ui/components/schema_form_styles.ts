@@ -6,7 +6,13 @@ export const schemaFormStyles = css`
   .fields {
     display: grid;
     gap: var(--wa-space-l);
-    grid-template-columns: minmax(0, 1fr);
+    grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr));
+    align-items: start;
+  }
+  /* Short fields stand side by side. */
+  .fields > fieldset,
+  .fields > [data-wide] {
+    grid-column: 1 / -1;
   }
   fieldset {
     min-width: 0;
@@ -25,10 +31,6 @@ export const schemaFormStyles = css`
     display: grid;
     gap: var(--wa-space-2xs);
     grid-template-columns: minmax(0, 1fr);
-    max-width: var(--bkg-reading-width);
-  }
-  .field[data-wide] {
-    max-width: none;
   }
   .title,
   .description,
@@ -90,8 +92,14 @@ export const schemaFormStyles = css`
     display: grid;
     gap: var(--wa-space-s);
   }
-  wa-number-input {
-    max-width: 16rem;
+  wa-number-input::part(input) {
+    text-align: start;
+  }
+  .note {
+    display: grid;
+  }
+  .note:empty {
+    display: none;
   }
   wa-textarea::part(textarea) {
     overflow-wrap: anywhere;

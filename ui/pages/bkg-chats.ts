@@ -1,9 +1,533 @@
-// Placeholder until the page is written.
-import { html, LitElement } from "lit";
-import { customElement } from "lit/decorators.js";
+// Conversations with the models, at chats?id=<chat>. What runs belongs to the store: leaving the page ends nothing.
+
+import { consume } from "@lit/context";
+import { html, LitElement, nothing, type PropertyValues } from "lit";
+import { customElement, query, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import "@awesome.me/webawesome/dist/components/button/button.js";
+import "@awesome.me/webawesome/dist/components/drawer/drawer.js";
+import { toAppError } from "../../plugins/runtime/contract/error.ts";
+import type { PluginConfig } from "../../plugins/runtime/host/host.ts";
+import { type App, appContext } from "../app.ts";
+import "../components/bkg-chat-list.ts";
+import type { BkgComposer } from "../components/bkg-composer.ts";
+import "../components/bkg-composer.ts";
+import "../components/bkg-empty-state.ts";
+import "../components/bkg-home-switch.ts";
+import "../components/bkg-message.ts";
+import "../components/bkg-model-picker.ts";
+import { nameDocument } from "../components/bkg-page-header.ts";
+import "../components/bkg-sampling.ts";
+import { capText, formatBytes } from "../components/format.ts";
+import "../components/icons.ts";
+import { DraftKeeper } from "../controllers/draft_keeper.ts";
+import { FollowEnd } from "../controllers/follow_end.ts";
+import { StoreController } from "../controllers/store_controller.ts";
+import { preloadRenderer } from "../markdown/block_list.ts";
+import type { ChatMessage, Sampling } from "../stores/chat.ts";
+import { type ChatModels, createChatModels, defaultModel } from "../stores/chat_models.ts";
+import type { Chats } from "../stores/chats.ts";
+import { chatPlugin, chatsOf } from "../stores/chats_of.ts";
+import { createBrowserStorage } from "../stores/browser_storage.ts";
+import type { Home } from "../stores/homes.ts";
+import { sharedStyles } from "../theme/shared_styles.ts";
+import { chatsStyles } from "./chats_styles.ts";
+
 @customElement("bkg-chats")
-export class Placeholder extends LitElement {
+export class BkgChats extends LitElement {
+  @consume({ context: appContext })
+  @state()
+  private accessor app!: App;
+  /** The chat of the address; undefined is one that is not begun. */
+  @state()
+  private accessor chatId: string | undefined;
+  @state()
+  private accessor draft = "";
+  /** What a chat that is not begun will be asked with. */
+  @state()
+  private accessor sampling: Sampling = {};
+  @state()
+  private accessor model: string | undefined;
+  @state()
+  private accessor settings: Readonly<Record<string, unknown>> = {};
+  @state()
+  private accessor drawer: "none" | "chats" | "sampling" = "none";
+  /** Why the last question was not taken. */
+  @state()
+  private accessor refused: string | undefined;
+  /** Read out by screen readers. */
+  @state()
+  private accessor said = "";
+  @query("bkg-composer")
+  private accessor composer!: BkgComposer;
+
+  #chats!: Chats;
+  #models!: ChatModels;
+  #wasRunning = false;
+  #homeSeen = "";
+  readonly #drafts = new DraftKeeper(this, (chatId, text) => this.#chats.saveDraft(chatId, text));
+  readonly #follow = new FollowEnd(this, {
+    scroller: () => this.renderRoot.querySelector(".messages"),
+    content: () => this.renderRoot.querySelector(".column"),
+  });
+
+  static override styles = [sharedStyles, chatsStyles];
+
+  constructor() {
+    super();
+    new StoreController(this, () => {
+      this.#chats = chatsOf(this.app);
+      this.#models ??= createChatModels(this.app);
+      return [this.#chats, this.#models, this.app.homes, this.app.plugins];
+    });
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    addEventListener("popstate", this.#readAddress);
+    document.addEventListener("keydown", this.#escape);
+    this.model = remembered.get(modelKey);
+    this.#readAddress();
+    void this.#models.load();
+    void preloadRenderer();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    removeEventListener("popstate", this.#readAddress);
+    document.removeEventListener("keydown", this.#escape);
+  }
+
+  override willUpdate(): void {
+    const { homes } = this.app;
+    // Another home, or a download that ended, means other models.
+    const seen = `${homes.state(this.#plugin).kind} ${homes.local?.downloads.size ?? 0}`;
+    if (this.#homeSeen !== "" && this.#homeSeen !== seen) void this.#models.load();
+    this.#homeSeen = seen;
+    const running = this.#running !== undefined;
+    if (this.#wasRunning && !running) this.said = describeEnd(this.#messages?.at(-1));
+    else if (running) this.said = "";
+    this.#wasRunning = running;
+  }
+
   override render() {
-    return html`<h1>chats</h1>`;
+    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
+    const title = chat?.title ?? "New chat";
+    return html`
+      <aside>${this.#list()}</aside>
+      <section class="chat" aria-label="Chat">
+        <header>
+          <button
+            type="button"
+            class="icon narrow"
+            aria-label="Chats"
+            title="Chats"
+            @click=${() => this.drawer = "chats"}
+          ><wa-icon name="menu"></wa-icon></button>
+          <h1 tabindex="-1" class="clip" dir="auto" title=${title}>${capText(title, 200)}</h1>
+          <div class="tools">
+            <bkg-model-picker
+              .models=${this.#models.list}
+              .value=${this.#model}
+              .home=${this.#home}
+              .download=${(id: string) => this.#models.download(id)}
+              @bkg-model=${this.#chooseModel}
+            ></bkg-model-picker>
+            <bkg-home-switch terse .pluginId=${this.#plugin} .name=${"chat"}></bkg-home-switch>
+          </div>
+          <button
+            type="button"
+            class="icon ${isChanged(this.#sampling) ? "changed" : ""}"
+            aria-label="Settings of this chat${isChanged(this.#sampling) ? ", changed" : ""}"
+            title="Settings of this chat"
+            @click=${this.#openSampling}
+          ><wa-icon name="sliders"></wa-icon></button>
+          <a class="icon narrow" href="chats" aria-label="New chat" title="New chat"
+            @click=${this
+              .#newByLink}><wa-icon name="message-plus"></wa-icon></a>
+        </header>
+        <section class="messages" tabindex="0" aria-label="Conversation">${this
+          .#conversation()}</section>
+        <div class="foot">
+          ${this.#follow.atEnd ? nothing : html`
+            <button type="button" class="jump" aria-label="Jump to the end" title="Jump to the end"
+              @click=${() => this.#follow.toEnd()}><wa-icon name="arrow-down"></wa-icon></button>
+          `}
+          ${this.#bars()}
+          <bkg-composer
+            .text=${this.draft}
+            .blocked=${this.#blocked}
+            ?running=${this.#running === "here"}
+            label=${chat === undefined ? "Message" : `Message in “${capText(title, 60)}”`}
+            @bkg-draft=${this.#typed}
+            @bkg-send=${(event: CustomEvent<string>) => this.#send(event.detail)}
+            @bkg-stop=${this.#stop}
+          ></bkg-composer>
+        </div>
+      </section>
+      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+      ${this.#drawers()}
+    `;
+  }
+
+  override updated(changed: PropertyValues): void {
+    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
+    nameDocument(chat?.title ?? "Chats");
+    if (changed.has("chatId")) this.#follow.toEnd();
+  }
+
+  #list() {
+    return html`
+      <bkg-chat-list
+        .chats=${this.#chats.list}
+        .current=${this.chatId}
+        .isRunning=${(id: string) => this.#chats.running(id) !== undefined}
+        @bkg-new=${() => this.#open(undefined)}
+        @bkg-open=${(event: CustomEvent<string>) => this.#open(event.detail)}
+        @bkg-rename=${(event: CustomEvent<{ id: string; title: string }>) =>
+          this.#chats.rename(event.detail.id, event.detail.title)}
+        @bkg-delete=${(event: CustomEvent<string>) => this.#delete(event.detail)}
+      ></bkg-chat-list>
+    `;
+  }
+
+  #conversation() {
+    const { chatId } = this;
+    if (chatId === undefined) return this.#start();
+    if (this.#chats.list !== undefined && this.#chats.chat(chatId) === undefined) {
+      return html`
+        <div class="start">
+          <bkg-empty-state
+            icon="message"
+            heading="This chat is not here"
+            text="Chats are kept in the browser in which they were begun. It may have been deleted, or belong to another browser."
+          >
+            <wa-button @click=${() => this.#open(undefined)}>Begin a new chat</wa-button>
+          </bkg-empty-state>
+        </div>
+      `;
+    }
+    const messages = this.#messages;
+    if (messages === undefined) {
+      return html`<div class="column skeletons" aria-hidden="true"><i></i><i></i><i></i><i></i></div>`;
+    }
+    const lastQuestion = messages.findLast(({ role }) => role === "user")?.id;
+    const last = messages.at(-1)?.id;
+    const busy = this.#running !== undefined;
+    return html`
+      <div class="column ${messages.length > manyMessages ? "long" : ""}">
+        ${repeat(messages, ({ id }) => id, (message) =>
+          html`
+            <bkg-message
+              .message=${message}
+              .waiting=${message.state === "running" && message.text === ""
+                ? this.#waiting
+                : undefined}
+              ?last=${message.id === last || message.id === lastQuestion}
+              ?busy=${busy}
+              @bkg-regenerate=${this.#regenerate}
+              @bkg-edit=${(event: CustomEvent<string>) => this.#edit(event.detail)}
+            ></bkg-message>
+          `)}
+      </div>
+    `;
+  }
+
+  #start() {
+    const { list, error } = this.#models;
+    if (list?.length === 0) {
+      return html`
+        <div class="start">
+          <bkg-empty-state
+            icon=${error === undefined ? "box" : "wifi-off"}
+            heading=${error === undefined ? "No model yet" : "The models could not be read"}
+            text=${error === undefined
+              ? "Put GGUF files into the folder “models” of the server's data folder, or name folders in BKG_MODEL_PATHS. A model's name is its file's name."
+              : `${
+                capText(error.message, 300)
+              }. Models that are in this browser already can be asked without the server.`}
+          >
+            <wa-button ?loading=${this.#models.loading} @click=${() => this.#models.load()}>
+              <wa-icon slot="start" name="refresh"></wa-icon>Look again
+            </wa-button>
+          </bkg-empty-state>
+        </div>
+      `;
+    }
+    return html`
+      <div class="start">
+        <div>
+          <h2>What is on your mind?</h2>
+          <p class="quiet">
+            ${this.#home === "browser"
+              ? "The model runs in this browser: nothing that you write leaves this device."
+              : "The model runs on your own server. Chats are kept in this browser."}
+          </p>
+        </div>
+        <div class="suggestions">
+          ${suggestions.map((text) =>
+            html`<button type="button" @click=${() => this.#suggest(text)}>${text}</button>`
+          )}
+        </div>
+      </div>
+    `;
+  }
+
+  #bars() {
+    const { undo, notice } = this.#chats;
+    return html`
+      ${notice === undefined ? nothing : html`
+        <div class="bar warning" role="status">
+          <wa-icon name="warning"></wa-icon><span class="wrap">${notice}.</span>
+        </div>
+      `}
+      ${undo === undefined ? nothing : html`
+        <div class="bar" role="status">
+          <span class="wrap isolate" dir="auto">${capText(undo.label, 100)}</span>
+          <button type="button" class="text" @click=${() => this.#undo(undo)}>Undo</button>
+          <button type="button" class="icon" aria-label="Dismiss"
+            @click=${() => this.#chats.dismissUndo()}><wa-icon name="x"></wa-icon></button>
+        </div>
+      `}
+    `;
+  }
+
+  #drawers() {
+    const hidden = (event: Event) => {
+      if (event.target === event.currentTarget) this.drawer = "none";
+    };
+    return html`
+      <wa-drawer
+        label="Chats"
+        placement="start"
+        light-dismiss
+        ?open=${this.drawer === "chats"}
+        @wa-after-hide=${hidden}
+      >${this.drawer === "chats" ? this.#list() : nothing}</wa-drawer>
+      <wa-drawer
+        label="Settings of this chat"
+        light-dismiss
+        ?open=${this.drawer === "sampling"}
+        @wa-after-hide=${hidden}
+      >
+        <bkg-sampling
+          .sampling=${this.#sampling}
+          .defaults=${this.settings}
+          @bkg-sampling=${this.#setSampling}
+        ></bkg-sampling>
+      </wa-drawer>
+    `;
+  }
+
+  get #plugin(): string {
+    return chatPlugin(this.app);
+  }
+
+  get #home(): Home {
+    return this.app.homes.state(this.#plugin).kind === "browser" ? "browser" : "server";
+  }
+
+  get #messages(): readonly ChatMessage[] | undefined {
+    return this.chatId === undefined ? undefined : this.#chats.messages(this.chatId);
+  }
+
+  get #running(): "here" | "elsewhere" | undefined {
+    return this.chatId === undefined ? undefined : this.#chats.running(this.chatId);
+  }
+
+  get #sampling(): Sampling {
+    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
+    return chat?.sampling ?? this.sampling;
+  }
+
+  /** The chat's own model, even when it is gone; else what was chosen last. */
+  get #model(): string | undefined {
+    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
+    return chat?.model ?? defaultModel(this.#models.list ?? [], this.model)?.id;
+  }
+
+  get #blocked(): string | undefined {
+    if (this.refused !== undefined) return this.refused;
+    const { list } = this.#models;
+    if (this.#running === "elsewhere") return "Another tab is answering in this chat";
+    if (list === undefined) return undefined;
+    const model = this.#model;
+    if (list.length === 0) return "There is no model to ask";
+    if (!list.some(({ id }) => id === model)) {
+      return `The model “${capText(model ?? "", 60)}” is no longer there: choose another one above`;
+    }
+    const view = this.app.plugins.get(this.#plugin);
+    return this.#home === "server" && view?.enabled === false
+      ? `${capText(view.name, 60)} is turned off: turn it on under “Plugins”`
+      : undefined;
+  }
+
+  /** What there is to say while an answer has not begun. */
+  get #waiting(): string | undefined {
+    const model = this.#model;
+    const download = model === undefined ? undefined : this.#models.download(model);
+    if (download === undefined) return undefined;
+    const { step, done, total } = download;
+    return done === undefined || total === undefined
+      ? step
+      : `Bringing the model into this browser: ${formatBytes(done)} of ${formatBytes(total)}`;
+  }
+
+  readonly #readAddress = () => {
+    const id = new URLSearchParams(location.search).get("id") ?? undefined;
+    if (id !== this.chatId || !this.hasUpdated) void this.#show(id);
+  };
+
+  readonly #escape = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || event.defaultPrevented || this.drawer !== "none") return;
+    this.#stop();
+  };
+
+  async #show(chatId: string | undefined): Promise<void> {
+    await this.#drafts.flush();
+    this.chatId = chatId;
+    this.refused = undefined;
+    this.draft = "";
+    const draft = await this.#chats.draft(chatId ?? "");
+    // Whoever types at once is faster than the storage.
+    if (this.chatId === chatId && this.draft === "") this.draft = draft;
+  }
+
+  /** As a link would, without the detour over the router, which would take the focus. */
+  #open(chatId: string | undefined): void {
+    const path = chatId === undefined ? "chats" : `chats?id=${encodeURIComponent(chatId)}`;
+    if (chatId !== this.chatId) history.pushState({}, "", new URL(path, document.baseURI));
+    this.drawer = "none";
+    void this.#show(chatId);
+    if (matchMedia("(pointer: fine)").matches) this.composer.focus();
+    else this.renderRoot.querySelector("h1")?.focus({ preventScroll: true });
+  }
+
+  #newByLink(event: MouseEvent): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.#open(undefined);
+  }
+
+  #typed(event: CustomEvent<string>): void {
+    this.draft = event.detail;
+    this.refused = undefined;
+    this.#drafts.keep(this.chatId ?? "", this.draft);
+  }
+
+  #suggest(text: string): void {
+    this.draft = text;
+    this.#drafts.keep(this.chatId ?? "", text);
+    this.composer.focus();
+  }
+
+  async #send(text: string): Promise<void> {
+    const from = this.chatId;
+    await this.#ask(async (request) => {
+      const chatId = await this.#chats.send(text, request);
+      if (this.chatId === from && this.draft.trim() === text) this.draft = "";
+      await this.#drafts.drop(from ?? "");
+      if (from !== undefined || this.chatId !== undefined) return;
+      this.sampling = {};
+      history.replaceState({}, "", new URL(`chats?id=${chatId}`, document.baseURI));
+      this.chatId = chatId;
+    });
+    this.#follow.toEnd();
+  }
+
+  async #regenerate(): Promise<void> {
+    const { chatId } = this;
+    if (chatId !== undefined) {
+      await this.#ask((request) => this.#chats.regenerate({ ...request, chatId }));
+    }
+  }
+
+  async #edit(text: string): Promise<void> {
+    const { chatId } = this;
+    if (chatId !== undefined) {
+      await this.#ask((request) => this.#chats.editLast(text, { ...request, chatId }));
+    }
+  }
+
+  /** Asks with the chat's model and sampling; what is refused is said and can be tried again. */
+  async #ask(
+    ask: (
+      request: { chatId?: string | undefined; model: string; sampling: Sampling },
+    ) => Promise<void>,
+  ): Promise<void> {
+    const model = this.#model;
+    if (model === undefined) {
+      this.refused = "Choose a model first";
+      return;
+    }
+    try {
+      await ask({ chatId: this.chatId, model, sampling: this.#sampling });
+      this.refused = undefined;
+    } catch (error) {
+      this.refused = toAppError(error).message;
+    }
+  }
+
+  #stop(): void {
+    if (this.chatId !== undefined) this.#chats.stop(this.chatId);
+  }
+
+  async #delete(chatId: string): Promise<void> {
+    if (chatId === this.chatId) this.#open(undefined);
+    await this.#chats.remove(chatId);
+  }
+
+  async #undo(undo: NonNullable<Chats["undo"]>): Promise<void> {
+    await undo.run();
+    this.said = "Undone";
+    this.composer.focus();
+  }
+
+  #chooseModel(event: CustomEvent<string>): void {
+    this.model = event.detail;
+    this.refused = undefined;
+    remembered.set(modelKey, this.model);
+    if (this.chatId !== undefined) void this.#chats.configure(this.chatId, { model: this.model });
+  }
+
+  #setSampling(event: CustomEvent<Sampling>): void {
+    if (this.chatId === undefined) this.sampling = event.detail;
+    else void this.#chats.configure(this.chatId, { sampling: event.detail });
+  }
+
+  async #openSampling(): Promise<void> {
+    this.drawer = "sampling";
+    try {
+      const path = `/api/plugins/${encodeURIComponent(this.#plugin)}/config`;
+      this.settings = (await this.app.api.get<PluginConfig>(path)).settings;
+    } catch {
+      // Without them, empty fields say "as set".
+    }
+  }
+}
+
+function isChanged(sampling: Sampling): boolean {
+  return Object.values(sampling).some((value) => value !== undefined);
+}
+
+function describeEnd(message: ChatMessage | undefined): string {
+  if (message?.role !== "assistant") return "";
+  if (message.state === "interrupted") return "The answer broke off";
+  if (message.state === "stopped") return "The answer was stopped";
+  return `Answer: ${capText(message.text, 600)}`;
+}
+
+const suggestions = [
+  "Tell me a story about a fox and a lantern.",
+  "Write a short poem about the sea.",
+  "Explain how a heat pump works.",
+];
+const manyMessages = 30;
+const modelKey = "bkg.chats.model";
+const remembered = createBrowserStorage({ open: () => localStorage, events: globalThis });
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bkg-chats": BkgChats;
   }
 }

@@ -77,7 +77,7 @@ export class BkgDashboard extends LitElement {
       }
       .plugins {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
         gap: var(--bkg-gap);
         padding: 0;
         list-style: none;

@@ -79,6 +79,10 @@ export class BkgPlugin extends LitElement {
       wa-tab::part(tab) {
         padding: var(--wa-space-s) var(--wa-space-m);
       }
+      wa-details {
+        border-radius: var(--bkg-card-radius);
+        background: var(--wa-color-surface-raised);
+      }
       .count {
         margin-inline-start: var(--wa-space-2xs);
       }
@@ -215,45 +219,54 @@ export class BkgPlugin extends LitElement {
     const failing = status === "error" || lastError !== undefined;
     const home = this.app.homes.state(plugin.id).kind;
     return html`
-      <bkg-error-notice
-        heading="It did not work" .error=${this.failure}
-        .dismiss=${() => this.failure = undefined}
-      ></bkg-error-notice>
-      ${!failing || this.failure !== undefined ? nothing : html`
+      ${this.failure === undefined ? nothing : html`
         <bkg-error-notice
-          heading=${status === "error" ? "The plugin does not run" : "The plugin ended before"}
-          .error=${lastError ?? { code: "INTERNAL", message: "It gave no reason" }}
-        >
-          <p
-            class="small">${retryAtMs === undefined
-              ? ""
-              : `It is started again at ${formatTime(retryAtMs)}. `}<a href="#logs" @click=${this
-              .#onLink}>Its log</a> may tell more${status === "error"
-              ? "; “Start” tries again"
-              : ""}.</p>
-        </bkg-error-notice>
+          heading="It did not work" .error=${this.failure}
+          .dismiss=${() => this.failure = undefined}
+        ></bkg-error-notice>
       `}
-      ${missingGrants.length === 0 ? nothing : html`
-        <wa-callout variant="warning" class="notice">
-          <wa-icon slot="icon" name="shield-alert"></wa-icon>
-          <div class="stack">
-            <p><strong>It asks for ${formatPlural(missingGrants.length, "permission")} that it does
-              not have.</strong> <a href="#permissions" @click=${this
-                .#onLink}>See what they mean and
-              grant them</a>, or run on the server:</p>
-            <bkg-code-block
-              class="command" label="Command" .code=${`bkg plugin grant ${plugin.id}`}
-            ></bkg-code-block>
-          </div>
-        </wa-callout>
-      `}
-      ${home !== "browser" ? nothing : html`
-        <wa-callout variant="brand" class="notice">
-          <wa-icon slot="icon" name="laptop"></wa-icon>
-          <p><strong>Your calls run in this browser.</strong> Status, figures and log below are of the
-            plugin on the server; this browser keeps none.</p>
-        </wa-callout>
-      `}
+            ${!failing || this.failure !== undefined ? nothing : html`
+              <bkg-error-notice
+                heading=${status === "error"
+                  ? "The plugin does not run"
+                  : "The plugin ended before"}
+                .error=${lastError ?? { code: "INTERNAL", message: "It gave no reason" }}
+              >
+                <p
+                  class="small">${retryAtMs === undefined
+                    ? ""
+                    : `It is started again at ${
+                      formatTime(retryAtMs)
+                    }. `}<a href="#logs" @click=${this
+                    .#onLink}>Its log</a> may tell more${status === "error"
+                    ? "; “Start” tries again"
+                    : ""}.</p>
+              </bkg-error-notice>
+            `}
+            ${missingGrants.length === 0 ? nothing : html`
+              <wa-callout variant="warning" class="notice">
+                <wa-icon slot="icon" name="shield-alert"></wa-icon>
+                <div class="stack">
+                  <p><strong>It asks for ${formatPlural(
+                    missingGrants.length,
+                    "permission",
+                  )} that it does
+                    not have.</strong> <a href="#permissions" @click=${this
+                      .#onLink}>See what they mean and
+                    grant them</a>, or run on the server:</p>
+                  <bkg-code-block
+                    class="command" label="Command" .code=${`bkg plugin grant ${plugin.id}`}
+                  ></bkg-code-block>
+                </div>
+              </wa-callout>
+            `}
+            ${home !== "browser" ? nothing : html`
+              <wa-callout variant="brand" class="notice">
+                <wa-icon slot="icon" name="laptop"></wa-icon>
+                <p><strong>Your calls run in this browser.</strong> Status, figures and log below are of the
+                  plugin on the server; this browser keeps none.</p>
+              </wa-callout>
+            `}
     `;
   }
 

@@ -57,15 +57,20 @@ export class BkgSignIn extends LitElement {
         display: grid;
         gap: var(--wa-space-m);
       }
-      /* Holds the place of one line, so that nothing moves when it speaks. */
-      [role="alert"] {
-        min-height: 1.5em;
+      /* Holds the place of two lines, so that nothing moves when it says another thing. */
+      wa-input::part(hint) {
+        min-height: 2lh;
+        margin-block-start: var(--wa-space-xs);
+        font-size: var(--wa-font-size-s);
+        overflow-wrap: anywhere;
+      }
+      wa-input.refused::part(hint) {
         color: var(--wa-color-danger-on-quiet);
       }
       ol {
         display: grid;
         gap: var(--wa-space-s);
-        padding-inline-start: 1.25rem;
+        padding-inline-start: var(--wa-space-l);
         font-size: var(--wa-font-size-s);
       }
       code {
@@ -86,7 +91,7 @@ export class BkgSignIn extends LitElement {
 
   override render() {
     const { notice, signingIn } = this.app.session;
-    const problem = this.problem || (notice === undefined ? nothing : `${notice}.`);
+    const problem = this.problem || (notice === undefined ? "" : `${notice}.`);
     return html`
       <main>
         <header>
@@ -96,20 +101,22 @@ export class BkgSignIn extends LitElement {
         </header>
         <form class="card" @submit=${this.#submit} novalidate>
           <wa-input
+            class=${problem === "" ? nothing : "refused"}
             name="code"
             label="Sign-in link or code"
+            hint=${problem ||
+              "Paste the link that the server printed. It works once, within 15 minutes."}
             placeholder="${new URL(".", document.baseURI).host}/#code=…"
             autocomplete="one-time-code"
             autocapitalize="off"
             autocorrect="off"
             .spellcheck=${false}
             enterkeyhint="go"
-            aria-describedby="problem"
             ?disabled=${signingIn}
             @input=${() => this.problem = ""}
             @keydown=${this.#submitOnEnter}
           ></wa-input>
-          <p id="problem" role="alert" class="wrap">${problem}</p>
+          <p role="alert" class="visually-hidden">${problem}</p>
           <wa-button type="submit" variant="brand" ?loading=${signingIn} ?disabled=${signingIn}>
             ${signingIn ? "Signing in…" : "Sign in"}
           </wa-button>
@@ -120,7 +127,6 @@ export class BkgSignIn extends LitElement {
             <li>The server prints one when it starts.</li>
             <li>On the server's machine, <code>bkg login</code> prints another.</li>
           </ol>
-          <p>A link works once, for 15 minutes.</p>
         </section>
       </main>
     `;

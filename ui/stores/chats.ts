@@ -31,7 +31,8 @@ export interface Chats extends Observable {
   editLast(text: string, request: AskRequest & { chatId: string }): Promise<void>;
   stop(chatId: string): void;
   rename(chatId: string, title: string): Promise<void>;
-  setSampling(chatId: string, sampling: Sampling): Promise<void>;
+  /** What its next answer is made with. */
+  configure(chatId: string, change: Partial<Pick<Chat, "model" | "sampling">>): Promise<void>;
   remove(chatId: string): Promise<void>;
   /** What was typed and not sent; "" is the chat that is not there yet. */
   draft(chatId: string): Promise<string>;
@@ -337,7 +338,7 @@ export function createChats(deps: ChatsDeps): Chats {
     },
     stop: (chatId) => running.get(chatId)?.controller.abort(),
     rename: (chatId, title) => changeChat(chatId, { title: titleOf(title) }),
-    setSampling: (chatId, sampling) => changeChat(chatId, { sampling }),
+    configure: changeChat,
     async remove(chatId) {
       await halt(chatId);
       const { chat, before } = await loaded(chatId);

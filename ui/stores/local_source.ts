@@ -75,7 +75,7 @@ function modelPath(id: string): string {
 /** `If-Range` with the file's digest: a file that was replaced comes whole, which is noticed. */
 function rangeHeaders({ digest }: RemoteFile, offset: number): Record<string, string> {
   if (offset === 0) return {};
-  return { range: `bytes=${offset}-`, "if-range": `"${digest.replace(/^sha256:/, "")}"` };
+  return { range: `bytes=${offset}-`, "if-range": `"${digest}"` };
 }
 
 function continuesAt(response: Response, offset: number): boolean {

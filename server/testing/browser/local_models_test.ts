@@ -12,14 +12,18 @@ import { callInPage, greedy, inPage, moveToBrowser, tryInPage, untilInPage } fro
 
 const demo = join(projectRoot, "models/demo/demo-stories-q8_0.gguf");
 const demoBytes = Deno.statSync(demo).size;
+const largeBytes = 40_000_000;
 const filePath = "/api/models/*/files/*";
 
-function modelTest(name: string, run: (test: PageTest, page: Page) => Promise<void>): void {
+function modelTest(
+  name: string,
+  run: (test: PageTest, page: Page, folder: string) => Promise<void>,
+): void {
   Deno.test({
     name,
     ignore: skipUnless(name, browserProblem()),
     async fn() {
-      // Two models of other bytes and the same size beside the demo, so that one can make room for another.
+      // Beside the demo two models of its size and other bytes, and one that no buffer on the way can hold.
       const folder = await Deno.makeTempDir({ prefix: "bkg-models-" });
       try {
         const bytes = await Deno.readFile(demo);
@@ -27,10 +31,13 @@ function modelTest(name: string, run: (test: PageTest, page: Page) => Promise<vo
           bytes[bytes.length - 1] = index + 1;
           await Deno.writeFile(join(folder, `${id}.gguf`), bytes);
         }
+        const large = new Uint8Array(largeBytes);
+        large.set(bytes);
+        await Deno.writeFile(join(folder, "large.gguf"), large);
         await using test = await openPageTest({ env: { BKG_MODEL_PATHS: folder } });
         const page = await test.newPage();
         await signIn(page, test.server);
-        await run(test, page);
+        await run(test, page, folder);
       } finally {
         await Deno.remove(folder, { recursive: true });
       }
@@ -64,33 +71,37 @@ modelTest(
 
 modelTest(
   "a download that the server's end interrupted goes on where it was",
-  async (test, page) => {
-    await slowNetwork(page, { bytesPerSecond: 500_000 });
-    const interrupted = tryInPage(page, fetching(greedy.model, "bkgProgress"));
+  async (test, page, folder) => {
+    const network = await slowNetwork(page, { bytesPerSecond: 4_000_000 });
+    const interrupted = tryInPage(page, fetching("large", "bkgProgress"));
     await untilInPage(page, "globalThis.bkgProgress?.done > 300_000");
     await test.server.end("SIGKILL");
     const { error } = await interrupted;
     assert.equal(error?.code, "UNAVAILABLE", JSON.stringify(error));
     const [partial] = await storedFiles(page);
     assert(partial !== undefined && partial.name.endsWith(".partial"), partial?.name);
-    assert(partial.bytes >= 300_000 && partial.bytes < demoBytes);
+    assert(partial.bytes >= 300_000 && partial.bytes < largeBytes);
     const before = await storage(page);
     assert.deepEqual(before.models.map(({ id, complete }) => [id, complete]), [[
-      greedy.model,
+      "large",
       false,
     ]]);
 
+    await network.end();
     const { dataDir, url } = test.server;
-    await using _again = await startServer({ dataDir, env: { BKG_PORT: new URL(url).port } });
+    await using _again = await startServer({
+      dataDir,
+      env: { BKG_PORT: new URL(url).port, BKG_MODEL_PATHS: folder },
+    });
     const ranges: (string | undefined)[] = [];
     page.on("request", (request) => {
       if (request.url().includes("/files/")) ranges.push(request.headers()["range"]);
     });
-    assert.deepEqual(await fetchModel(page, greedy.model), { value: undefined });
+    assert.deepEqual(await fetchModel(page, "large"), { value: undefined });
     assert.deepEqual(ranges, [`bytes=${partial.bytes}-`]);
     const after = await storage(page);
     assert.deepEqual(after.models.map(({ bytes, complete }) => [bytes, complete]), [[
-      demoBytes,
+      largeBytes,
       true,
     ]]);
   },
@@ -163,7 +174,10 @@ modelTest(
     await setQuota(page, test, 600_000);
     const { error } = await failing;
     assert.equal(error?.code, "OUT_OF_MEMORY", JSON.stringify(error));
-    assert.match(error?.message ?? "", /nothing of it was kept/);
+    assert.match(
+      error?.message ?? "",
+      /no more room after \d+ bytes: nothing of the model's file was kept/,
+    );
     assert.deepEqual(await storedFiles(page), []);
   },
 );
@@ -232,16 +246,16 @@ function fetchModel(page: Page, modelId: string) {
 
 async function slowNetwork(page: Page, { bytesPerSecond }: { bytesPerSecond: number }) {
   const session: CDPSession = await page.context().newCDPSession(page);
-  const setOffline = (offline: boolean) =>
+  const limit = (downloadThroughput: number) =>
     session.send("Network.emulateNetworkConditions", {
-      offline,
+      offline: false,
       latency: 0,
-      downloadThroughput: bytesPerSecond,
+      downloadThroughput,
       uploadThroughput: -1,
     });
   await session.send("Network.enable");
-  await setOffline(false);
-  return { setOffline };
+  await limit(bytesPerSecond);
+  return { end: () => limit(-1) };
 }
 
 async function setQuota(page: Page, { server }: PageTest, quotaSize: number): Promise<void> {

@@ -36,7 +36,7 @@ export async function untilInPage(page: Page, expression: string): Promise<void>
   }
 }
 
-/** The last value of a capability's stream, wherever its plugin runs. */
+/** What a capability answers, wherever its plugin runs: a stream's result, or the one value. */
 export function callInPage<Value>(
   page: Page,
   capability: string,
@@ -46,9 +46,12 @@ export function callInPage<Value>(
     page,
     `(async () => {
       const stream = homes.stream(${JSON.stringify(capability)}, ${JSON.stringify(input)}, {});
-      let step;
-      do step = await stream.next(); while (!step.done);
-      return step.value;
+      let item;
+      while (true) {
+        const { done, value } = await stream.next();
+        if (done) return value ?? item;
+        item = value;
+      }
     })()`,
   );
 }

@@ -1,0 +1,141 @@
+// One event to 1,000 WebSocket subscribers: a plugin's log line through cell, host and socket, against a bare loop
+// over Deno's own sockets. The clients of each side are a process of their own.
+
+import { join } from "node:path";
+import { projectRoot } from "../server/build/bundles.ts";
+import { startServer } from "../server/testing/server_process.ts";
+import { startReference } from "./reference/start.ts";
+import type { SubscribersTask } from "./reference/subscribers.ts";
+import { median, type Section } from "./report.ts";
+
+const subscribers = 1000;
+const rounds = 9;
+const eventsPerRound = 15;
+const message = "an event for everyone";
+
+export async function measureFanOut(): Promise<Section> {
+  await using server = await startServer({
+    env: { BKG_PLUGIN_PATHS: join(projectRoot, "bench/herald") },
+  });
+  await using reference = await startReference("bare_fan_out.ts");
+  await using bkg = await openSubscribers({
+    url: `${server.url.replace("http", "ws")}/ws/plugins/bench-herald`,
+    protocols: ["bkg", `bearer.${server.token}`],
+    count: subscribers,
+    emit: {
+      url: `${server.url}/api/capabilities/bench.herald`,
+      headers: { authorization: `Bearer ${server.token}`, "content-type": "application/json" },
+      body: JSON.stringify(message),
+    },
+  });
+  await using bare = await openSubscribers({
+    url: reference.url.replace("http", "ws"),
+    protocols: [],
+    count: subscribers,
+    emit: { url: reference.url, headers: {}, body: bareText() },
+  });
+  const sides = { bkg, bare };
+  const results: Record<keyof typeof sides, Spread[]> = { bkg: [], bare: [] };
+  for (let round = -1; round < rounds; round++) {
+    const order = round % 2 === 0 ? ["bkg", "bare"] as const : ["bare", "bkg"] as const;
+    for (const name of order) {
+      const delaysMs: number[] = [];
+      for (let count = 0; count < eventsPerRound; count++) {
+        delaysMs.push(...await sides[name].event());
+        // Past the time for which lines are held back to be sent together.
+        await new Promise((resolve) => setTimeout(resolve, 70));
+      }
+      // The first round warms everybody up.
+      if (round >= 0) results[name].push(spreadOf(delaysMs));
+    }
+  }
+  const of = (name: keyof typeof sides, key: keyof Spread) =>
+    median(results[name].map((spread) => spread[key]));
+  const ratio = (key: keyof Spread) => of("bkg", key) / of("bare", key);
+  const row = (key: keyof Spread, budget: string) => ({
+    what: `event to ${subscribers.toLocaleString("en")} subscribers, ${key}`,
+    measured: `${of("bkg", key).toFixed(1)} ms`,
+    reference: `bare fan-out ${of("bare", key).toFixed(1)} ms (${ratio(key).toFixed(2)}x)`,
+    budget,
+  });
+  return {
+    title: "Fan-out",
+    how:
+      `${rounds} rounds of ${eventsPerRound} events, interleaved, after a warm-up. The time runs from the ` +
+      `request that causes the event until a subscriber has it: for bkg through HTTP, key, bus, cell, the ` +
+      `plugin's log, the host's journal and the socket; for the bare loop through HTTP and the socket. ` +
+      `${
+        subscribers.toLocaleString("en")
+      } clients in one process on each side, on this machine, same bytes.`,
+    rows: [
+      { ...row("p50", ""), met: "reported" },
+      { ...row("p99", "≤ 1.3x of bare"), met: ratio("p99") <= 1.3 },
+    ],
+  };
+}
+
+interface Spread {
+  p50: number;
+  p99: number;
+}
+
+interface Subscribers extends AsyncDisposable {
+  /** Causes an event; answers how long it took to each subscriber, ms. */
+  event(): Promise<number[]>;
+}
+
+/** What one of our sockets gets, so that both sides send as much. */
+function bareText(): string {
+  const seq = Date.now() * 1000;
+  const line = { seq, atMs: Date.now(), level: "info", source: "plugin", message };
+  return JSON.stringify({
+    type: "logs",
+    seq,
+    payload: { pluginId: "bench-herald", lines: [line] },
+  });
+}
+
+function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+async function openSubscribers(task: SubscribersTask): Promise<Subscribers> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", join(projectRoot, "bench/reference/subscribers.ts")],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const say = (text: string) => writer.write(new TextEncoder().encode(text + "\n"));
+  const lines = readLines(child.stdout);
+  const read = async () => {
+    const { done, value } = await lines.next();
+    if (done) throw new Error("the subscribers ended");
+    return value;
+  };
+  await say(JSON.stringify(task));
+  await read();
+  return {
+    async event() {
+      await say("event");
+      return JSON.parse(await read()) as number[];
+    },
+    async [Symbol.asyncDispose]() {
+      await writer.close();
+      await child.status;
+      await lines.return(undefined);
+    },
+  };
+}
+
+async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  return undefined;
+}
