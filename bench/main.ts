@@ -1,4 +1,4 @@
-// `deno task bench [calls|fan-out|starts|memory|tokens ...]`: measures, prints, and, when all was measured,
+// `deno task bench [calls|fan-out|starts|memory|tokens|page ...]`: measures, prints, and, when all was measured,
 // writes docs/benchmarks.md.
 
 import { join } from "node:path";

@@ -37,7 +37,7 @@ function createPageApp(): App {
   const api = createApi({ ...server, session });
   const page = createPagePresence({ document, window });
   const live = createLive({ session, WebSocket, baseUrl: server.baseUrl, page });
-  const plugins = createPlugins({ live });
+  const plugins = createPlugins({ live, api });
   const homes = createHomes({
     api,
     session,

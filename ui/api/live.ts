@@ -75,6 +75,8 @@ export function createLive(deps: LiveDeps): Live {
   let socket: Disposable & { probe(): void } | undefined;
   /** Tries since it was last open for a while. */
   let tries = 0;
+  /** Sockets that were refused although the server answered /auth/me. */
+  let refusals = 0;
   let cancelRetry = () => {};
   let stopWatching = () => {};
 
@@ -122,6 +124,7 @@ export function createLive(deps: LiveDeps): Live {
       const message = readMessage(data);
       if (message?.type === "bootstrap") {
         opened = true;
+        refusals = 0;
         bootstrap = { ...message.payload, seq: message.seq };
         become({ kind: "open" });
         follows.connected(message.seq, send);
@@ -142,7 +145,9 @@ export function createLive(deps: LiveDeps): Live {
       case tooSlowCode:
         return lose("This page could not keep up with the server");
       default:
-        return lose(opened ? "The connection was lost" : "The server's events do not come through");
+        if (opened) return lose("The connection was lost");
+        // After some it is no restart: a proxy lets no WebSocket through.
+        return lose("The server's events do not come through", ++refusals > 10 ? longDelayMs : 0);
     }
   }
 
@@ -163,7 +168,7 @@ export function createLive(deps: LiveDeps): Live {
   function lose(reason: string, minDelayMs = 0): void {
     drop();
     // At most 1.5 s while someone looks: a server that is back is found within 2 s.
-    const maxDelayMs = page.visible && tries < patientTries ? 1500 : longDelayMs;
+    const maxDelayMs = page.visible ? 1500 : longDelayMs;
     const delayMs = Math.max(minDelayMs, Math.min(maxDelayMs, firstDelayMs * 2 ** tries));
     tries++;
     retryIn(delayMs * (0.75 + random() / 4), reason);
@@ -225,8 +230,6 @@ export function createLive(deps: LiveDeps): Live {
 const firstDelayMs = 100;
 const longDelayMs = 20_000;
 const steadyMs = 5000;
-/** After these a proxy that lets no WebSocket through is likelier than a restart. */
-const patientTries = 200;
 
 /** Unsubscribing from nothing is answered, and changes nothing. */
 const signOfLife: ClientMessage = { action: "UNSUB", topic: "jobs" };

@@ -68,7 +68,10 @@ export function createLiveFollows({ failed }: { failed: (error: unknown) => void
       const events = inOrder(follower.joining);
       follower.joining = undefined;
       // Who asks for all that is kept misses nothing.
-      if (gap && follower.position !== 0) attempt(() => follower.listener.gap?.());
+      if (follower.overflowed || (gap && follower.position !== 0)) {
+        attempt(() => follower.listener.gap?.());
+      }
+      follower.overflowed = false;
       for (const event of events) if (channel.followers.has(follower)) deliver(follower, event);
       if (channel.followers.has(follower)) attempt(() => follower.listener.ready?.());
     }
@@ -86,6 +89,7 @@ export function createLiveFollows({ failed }: { failed: (error: unknown) => void
         start: position ?? 0,
         seen: new Map(),
         joining: [],
+        overflowed: false,
         listener,
       };
       const others = [...channel.followers];
@@ -140,7 +144,10 @@ export function createLiveFollows({ failed }: { failed: (error: unknown) => void
         for (const key of keys) {
           for (const follower of [...channels.get(key)?.followers ?? []]) {
             if (follower.joining === undefined) deliver(follower, message);
-            else if (follower.joining.length < maxJoining) follower.joining.push(message);
+            else if (follower.joining.push(message) > maxJoining) {
+              follower.joining.splice(0, maxJoining / 2);
+              follower.overflowed = true;
+            }
           }
         }
       }
@@ -165,6 +172,7 @@ interface Follower {
   seen: Map<string, number>;
   /** Events that come while it waits for what is kept; told in order when all of it is here. */
   joining: LiveEvent[] | undefined;
+  overflowed: boolean;
   listener: LiveListener;
 }
 
@@ -172,7 +180,7 @@ function createChannel(of: Channel["of"]): Channel {
   return { of, followers: new Set(), subscribed: false, unsubscribing: 0 };
 }
 
-/** More than any server keeps of one topic; what is over is told of by the server's next replay. */
+/** More than a server keeps of the logs of 50 plugins. */
 const maxJoining = 50_000;
 
 function keyOf(topic: string, pluginId: string | undefined): string {

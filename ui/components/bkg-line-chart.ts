@@ -67,12 +67,15 @@ export class BkgLineChart extends LitElement {
       }
       figure {
         display: grid;
+        grid-template-rows: 1fr auto;
+        height: 100%;
         gap: var(--wa-space-xs);
         padding: var(--wa-space-m);
       }
       figcaption {
         display: grid;
         gap: var(--wa-space-3xs);
+        align-content: start;
         min-height: 3.4rem;
       }
       h3 {
@@ -80,6 +83,16 @@ export class BkgLineChart extends LitElement {
         font-size: var(--wa-font-size-s);
         font-weight: var(--wa-font-weight-semibold);
         unicode-bidi: isolate;
+      }
+      .head {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) auto;
+        gap: var(--wa-space-s);
+        align-items: baseline;
+      }
+      .head .name {
+        max-width: 9rem;
+        text-align: end;
       }
       .values {
         display: flex;
@@ -207,7 +220,7 @@ export class BkgLineChart extends LitElement {
     return html`
       <figure class="card">
         <figcaption>
-          <div class="row spread">
+          <div class="head">
             <h3 class="wrap" dir="auto">${this.heading}</h3>
             <span class="name wrap isolate" dir="auto">${time === undefined
               ? this.note

@@ -269,8 +269,9 @@ export class BkgLogView extends LitElement {
 
   #onScroll = (): void => {
     if (this.log === null) return;
-    const { scrollTop } = this.log;
-    const end = this.#buffer.rows.length * logRowHeightPx - this.#height;
+    const { scrollTop, clientHeight } = this.log;
+    // Measured now: a view that grew scrolls by itself before its observer tells.
+    const end = this.#buffer.rows.length * logRowHeightPx - clientHeight;
     const up = scrollTop < this.#scrollTop - 1;
     this.#scrollTop = scrollTop;
     if (scrollTop >= end - logRowHeightPx) this.following = true;

@@ -190,7 +190,7 @@ export class BkgMessage extends LitElement {
             `
             : nothing}
         </div>
-        ${facts === undefined ? nothing : this.#facts(facts)}
+        ${facts?.firstTokenMs === undefined ? nothing : this.#facts(facts)}
       </footer>
     `;
   }
@@ -262,7 +262,7 @@ function adviceFor(code: ErrorCode): string | undefined {
     case "UNAUTHENTICATED":
       return "Sign in again; this chat is kept.";
     case "UNAVAILABLE":
-      return "What had come is kept. When the server does not come back, switch to “This browser” above.";
+      return "When the server does not come back, switch to “This browser” above.";
     case "CONTEXT_OVERFLOW":
       return "The conversation is longer than the model can read: begin a new chat, or raise the context length in the plugin's settings.";
     case "PLUGIN_DISABLED":

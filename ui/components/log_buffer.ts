@@ -55,20 +55,18 @@ export function createLogBuffer({ capacity = 2000 }: { capacity?: number } = {})
   }
 
   function keep(added: readonly LogRow[]): number {
-    const overflow = kept.length + added.length - capacity;
-    kept = kept.concat(added);
+    const overflow = Math.max(0, kept.length + added.length - capacity);
+    const before = rows.length;
     const shown = added.filter(shows);
+    kept = kept.concat(added);
+    if (shown.length > 0) rows = rows.concat(shown);
+    if (overflow === 0) return 0;
+    // The shown ones are among the kept in the same order, so one walk finds those that go.
     let dropped = 0;
-    if (overflow > 0) {
-      const gone = new Set(kept.slice(0, overflow));
-      kept = kept.slice(overflow);
-      while (dropped < rows.length && gone.has(rows[dropped] as LogRow)) dropped++;
-      const droppedNew = shown.findIndex((row) => !gone.has(row));
-      rows = rows.slice(dropped).concat(droppedNew < 0 ? [] : shown.slice(droppedNew));
-    } else if (shown.length > 0) {
-      rows = rows.concat(shown);
-    }
-    return dropped;
+    for (const gone of kept.slice(0, overflow)) if (rows[dropped] === gone) dropped++;
+    kept = kept.slice(overflow);
+    if (dropped > 0) rows = rows.slice(dropped);
+    return Math.min(dropped, before);
   }
 
   function take(added: LogRow[]): number {

@@ -4,7 +4,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/input/input.js";
-import "@awesome.me/webawesome/dist/components/number-input/number-input.js";
 import "@awesome.me/webawesome/dist/components/option/option.js";
 import "@awesome.me/webawesome/dist/components/select/select.js";
 import "@awesome.me/webawesome/dist/components/switch/switch.js";
@@ -130,10 +129,10 @@ function renderNumber(view: View<Of<"number">>): TemplateResult {
   const { field, path, scope, value } = view;
   const text = scope.draft(path) ?? (typeof value === "number" ? String(value) : "");
   return html`
-    <wa-number-input
-      class=${invalidClass(view)} inputmode=${field.integer ? "numeric" : "decimal"}
-      min=${field.min ?? nothing} max=${field.max ?? nothing} step=${field.step ?? "any"}
-      ?without-steppers=${!hasSteps(field)} autocomplete="off"
+    <wa-input
+      class=${invalidClass(view)} type="number" inputmode=${field.integer ? "numeric" : "decimal"}
+      min=${field.min ?? nothing} max=${field.max ?? nothing} step=${field.step ??
+        "any"} autocomplete="off"
       ?disabled=${scope.disabled} .value=${text} placeholder=${placeholder(view)}
       @input=${(event: Event) => {
         const typed = valueOf(event);
@@ -144,13 +143,8 @@ function renderNumber(view: View<Of<"number">>): TemplateResult {
           Number.isNaN(number) ? { issue: "must be a number" } : { value: number },
         );
       }} @blur=${() => scope.touch(path)}
-    >${labelOf(view)}${hintOf(view)}</wa-number-input>
+    >${labelOf(view)}${hintOf(view)}</wa-input>
   `;
-}
-
-/** Steppers help where few steps lead from one end to the other. */
-function hasSteps({ min, max, step }: Of<"number">): boolean {
-  return min !== undefined && max !== undefined && step !== undefined && (max - min) / step <= 128;
 }
 
 function renderSwitch(view: View): TemplateResult {
@@ -270,7 +264,10 @@ function renderList(view: View<Of<"list">>): TemplateResult {
 
 function resetButton({ field, path, scope, value, label }: View) {
   const { defaultValue } = field;
-  if (defaultValue === undefined || sameJson(value, defaultValue)) return nothing;
+  // An absent value is the default already.
+  if (defaultValue === undefined || value === undefined || sameJson(value, defaultValue)) {
+    return nothing;
+  }
   return html`
     <wa-button
       appearance="plain" size="xs" ?disabled=${scope.disabled}

@@ -92,9 +92,6 @@ export const schemaFormStyles = css`
     display: grid;
     gap: var(--wa-space-s);
   }
-  wa-number-input::part(input) {
-    text-align: start;
-  }
   .note {
     display: grid;
   }

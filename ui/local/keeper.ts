@@ -79,7 +79,7 @@ function startWorker(boot: string): Worker {
   const text = `"use strict"; (() => { ${boot}\n})();`;
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   const worker = new Worker(url);
-  // The Worker fetches its script later: the address must live until then.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  // Its script is fetched later: the address must live until it says something.
+  worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
   return worker;
 }

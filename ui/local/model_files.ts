@@ -88,6 +88,8 @@ export function createModelFiles(
       const models = [];
       for (const { model, lastUsedAtMs } of storageProblem() === undefined ? index.list() : []) {
         const bytes = await heldBytes(model);
+        // A browser that was short of room may have cleared it.
+        if (bytes === 0) continue;
         models.push({
           id: model.id,
           bytes,

@@ -155,7 +155,7 @@ export function createModelStorage(
     return download;
   }
 
-  /** As the server has it now; as it was when it came here, while the server is away. */
+  /** As the server has it now; as it is here, when the server is away or has it no more. */
   async function describeModel(id: string): Promise<HeldModel> {
     const held = index.get(id)?.model;
     try {
@@ -165,8 +165,9 @@ export function createModelStorage(
       throw new AppError("INVALID_MODEL", `The server names no digest for the model "${id}"`);
     } catch (thrown) {
       const error = toAppError(thrown);
-      if (error.code !== "UNAVAILABLE") throw error;
-      if (held !== undefined) return held;
+      if (error.code !== "UNAVAILABLE" && error.code !== "NOT_FOUND") throw error;
+      if (held !== undefined && await files.has(held)) return held;
+      if (error.code === "NOT_FOUND") throw error;
       const close = closeNames(id, index.list().map(({ model }) => model.id));
       throw new AppError(
         "UNAVAILABLE",

@@ -79,8 +79,7 @@ export class BkgPlugin extends LitElement {
       wa-tab::part(tab) {
         padding: var(--wa-space-s) var(--wa-space-m);
       }
-      wa-details {
-        border-radius: var(--bkg-card-radius);
+      wa-details::part(details) {
         background: var(--wa-color-surface-raised);
       }
       .count {

@@ -71,7 +71,15 @@ export function createHomes(deps: HomesDeps): Homes {
     if (problem !== undefined) {
       throw new AppError("UNSUPPORTED_FEATURE", problem.message, { details: problem });
     }
-    const loaded = await loadHost();
+    const loaded = await loadHost().catch((cause) => {
+      if (cause instanceof AppError) throw cause;
+      // The browser's own words name a file, which helps nobody.
+      throw new AppError(
+        "UNAVAILABLE",
+        "A part of the page could not be loaded: the server is gone, or a new version is there",
+        { cause },
+      );
+    });
     loaded.subscribe(() => notifier.notify());
     return local = loaded;
   }

@@ -1,18 +1,24 @@
 // Every plugin as the server sees it: the bootstrap, then each change of status, and the last telemetry.
 
 import type { PluginTelemetry, PluginView } from "../../plugins/runtime/host/host.ts";
+import type { Api } from "../api/client.ts";
 import type { Live } from "../api/live.ts";
 import { createNotifier, type Observable } from "./observable.ts";
 
 export interface Plugins extends Observable {
-  /** Undefined until the first bootstrap. Sorted by name. */
+  /** Undefined until the server told them. Sorted by name. */
   readonly list: readonly PluginView[] | undefined;
   get(pluginId: string): PluginView | undefined;
   /** The last sample; undefined while there was none. */
   telemetry(pluginId: string): PluginTelemetry | undefined;
 }
 
-export function createPlugins({ live }: { live: Live }): Plugins & Disposable {
+export interface PluginsDeps {
+  live: Live;
+  api: Pick<Api, "get">;
+}
+
+export function createPlugins({ live, api }: PluginsDeps): Plugins & Disposable {
   const notifier = createNotifier();
   let bootstrap: Live["bootstrap"];
   let byId: Map<string, PluginView> | undefined;
@@ -25,11 +31,28 @@ export function createPlugins({ live }: { live: Live }): Plugins & Disposable {
     list = undefined;
     notifier.notify();
   };
+  let asking = false;
+
+  /** Where a proxy lets no WebSocket through, the page shows at least what is. */
+  const ask = async () => {
+    if (asking || byId !== undefined || live.state.kind !== "lost") return;
+    asking = true;
+    try {
+      const { plugins } = await api.get<{ plugins: PluginView[] }>("/api/plugins");
+      if (byId === undefined && live.state.kind === "lost") replace(mapOf(plugins));
+    } catch {
+      // The live connection says what is wrong.
+    } finally {
+      asking = false;
+    }
+  };
   const takeBootstrap = () => {
-    if (live.bootstrap === bootstrap) return;
+    void ask();
+    const closed = live.state.kind === "closed" && byId !== undefined;
+    if (live.bootstrap === bootstrap && !closed) return;
     bootstrap = live.bootstrap;
     if (bootstrap === undefined) samples.clear();
-    replace(bootstrap && new Map(bootstrap.plugins.map((plugin) => [plugin.id, plugin])));
+    replace(bootstrap && mapOf(bootstrap.plugins));
   };
   const stops = [
     live.subscribe(takeBootstrap),
@@ -65,4 +88,8 @@ export function createPlugins({ live }: { live: Live }): Plugins & Disposable {
       for (const stop of stops) stop();
     },
   };
+}
+
+function mapOf(plugins: readonly PluginView[]): Map<string, PluginView> {
+  return new Map(plugins.map((plugin) => [plugin.id, plugin]));
 }

@@ -17,10 +17,14 @@ export const doctor: Command = {
   },
   details: ["Exit code 0: the server is ready; 1: it is not; 3: nothing answers."],
   async run(args, io) {
-    const client = await connect(args, io);
     const findings: Finding[] = [];
     let code: number = exitCodes.ok;
+    const signal = AbortSignal.timeout(answerTimeoutMs);
     try {
+      const client = await connect(args, {
+        ...io,
+        fetch: (url, init) => io.fetch(url, { ...init, signal }),
+      });
       await client.get("/readyz");
       findings.push({ ok: true, what: "server", message: `${client.url} is ready` });
       const { plugins } = await client.get<{ plugins: PluginView[] }>("/api/plugins");
@@ -28,7 +32,7 @@ export const doctor: Command = {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       code = isUnreachable(error) ? exitCodes.unreachable : exitCodes.failed;
-      findings.push({ ok: false, what: "server", message: error.message });
+      findings.push({ ok: false, what: "server", message: toPlainText(error.message, 500) });
     }
     const shown = findings.filter(({ ok }) => !ok || !args.flag("quiet"));
     if (args.flag("json")) io.out(JSON.stringify(shown, null, 2) + "\n");
@@ -39,6 +43,9 @@ export const doctor: Command = {
   },
 };
 
+/** A hung server counts as none; below the 5 s that the container's health check may take. */
+const answerTimeoutMs = 3000;
+
 interface Finding {
   ok: boolean;
   what: string;
@@ -46,7 +53,7 @@ interface Finding {
 }
 
 /** A plugin that fails is told of, but its server is well: a restart of the container would not help. */
-function examine({ id, status, lastError, missingGrants }: PluginView): Finding {
+function examine({ id, status, lastError, missingGrants, healthy }: PluginView): Finding {
   const what = `plugin ${id}`;
   if (status === "error") {
     return { ok: false, what, message: toPlainText(lastError?.message ?? "it failed", 500) };
@@ -55,5 +62,6 @@ function examine({ id, status, lastError, missingGrants }: PluginView): Finding 
     const missing = toPlainText(missingGrants.join(", "), 200);
     return { ok: false, what, message: `was not granted ${missing}: bkg plugin grant ${id}` };
   }
+  if (healthy === false) return { ok: false, what, message: "its own health check fails" };
   return { ok: true, what, message: status };
 }

@@ -18,8 +18,11 @@ const story = { model: demo, messages: [{ role: "user", content: "Tell me a stor
 Deno.test("the page's connection to a server", async (t) => {
   const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
   let server = await startServer({ dataDir });
+  await using parts = new AsyncDisposableStack();
+  parts.defer(() => Deno.remove(dataDir, { recursive: true }));
+  parts.defer(async () => void await server.end("SIGKILL"));
   const { url } = server;
-  using page = openPage(url);
+  const page = parts.use(openPage(url));
   const { session, api, live, plugins } = page;
 
   await t.step("a wrong code is refused, a good one signs in, and works once", async () => {
@@ -133,17 +136,13 @@ Deno.test("the page's connection to a server", async (t) => {
     assert.match(session.notice ?? "", /sign in again/);
     await rejects(api.get("/api/plugins"), "UNAUTHENTICATED");
   });
-
-  page[Symbol.dispose]();
-  await server.end("SIGKILL");
-  await Deno.remove(dataDir, { recursive: true });
 });
 
 function openPage(baseUrl: string) {
   const session = createSession({ storage: createTabs().open(), fetch, baseUrl });
   const api = createApi({ session, fetch, baseUrl });
   const live = createLive({ session, WebSocket, baseUrl });
-  const plugins = createPlugins({ live });
+  const plugins = createPlugins({ live, api });
   const dispose = () => {
     live.close();
     plugins[Symbol.dispose]();
