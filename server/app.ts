@@ -12,7 +12,7 @@ import {
   shareWith,
 } from "./http/middleware/origin_check.ts";
 import { failure } from "./http/reply.ts";
-import { createRouteNames } from "./http/route_names.ts";
+import { createRouteNames, unmatched } from "./http/route_names.ts";
 import { authRoutes } from "./http/routes/auth.ts";
 import { capabilityRoutes } from "./http/routes/capabilities.ts";
 import { docsRoutes } from "./http/routes/docs.ts";
@@ -24,7 +24,7 @@ import { openAiRoutes } from "./http/routes/openai.ts";
 import { pluginConfigRoutes } from "./http/routes/plugin_config.ts";
 import { pluginFileRoutes } from "./http/routes/plugin_files.ts";
 import { pluginRoutes } from "./http/routes/plugins.ts";
-import { isPagePath, uiRoutes } from "./http/routes/ui.ts";
+import { isPagePath, lostPage, uiRoutes, wantsPage } from "./http/routes/ui.ts";
 import type { HttpEnv, RequestScope, RouteDeps, Services } from "./http/services.ts";
 import { readOffer } from "./ws/offer.ts";
 import { servePluginSockets } from "./ws/plugin_sockets.ts";
@@ -87,7 +87,8 @@ export function createApp(services: Services): App {
       const host = headers.get("host") ?? new URL(request.url).host;
       checkHost(host);
       const origin = headers.get("origin");
-      const access = accessOf(scope.path);
+      const isLost = wantsPage(request) && nameRoute("GET", scope.path) === unmatched;
+      const access = isLost ? "page" : accessOf(scope.path);
       // The page's files are the same for everyone, and the frame of strangers' plugins has an opaque origin.
       if (origin !== null && access !== "page" && checkOrigin(origin, host) === "allowed") {
         shared = origin;
@@ -164,6 +165,7 @@ function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   hono.onError((error, context) => failure(context.env, publicError(error)));
   hono.notFound((context) => {
     const { path } = context.env;
+    if (deps.ui !== undefined && wantsPage(context.req.raw)) return lostPage(context, deps);
     const allow = methods.filter((method) => hono.router.match(method, path)[0].length > 0);
     return failure(
       context.env,

@@ -42,7 +42,13 @@ const rooms: Record<string, readonly string[]> = {
     "server/http/static_files.ts",
     "server/log.ts",
   ],
-  "ui": ["plugins/runtime/contract", "plugins/runtime/channel", "plugins/runtime/host", "plugins/runtime/boot", "models"],
+  "ui": [
+    "plugins/runtime/contract",
+    "plugins/runtime/channel",
+    "plugins/runtime/host",
+    "plugins/runtime/boot",
+    "models",
+  ],
   "server/observability": ["plugins/runtime/contract", "plugins/runtime/host", "server/log.ts"],
   "server/ws": [
     "plugins/runtime/contract",

@@ -6,7 +6,6 @@ import { createLive } from "./api/live.ts";
 import { createPagePresence } from "./api/page_presence.ts";
 import type { App } from "./app.ts";
 import "./components/bkg-app.ts";
-import "./components/icons.ts";
 import { watchFaults } from "./components/bkg-fault-notice.ts";
 import { createBrowserStorage } from "./stores/browser_storage.ts";
 import { findBrowserProblem } from "./stores/browser_problem.ts";
@@ -25,7 +24,6 @@ addEventListener("hashchange", () => {
   const another = takeCode({ location, history });
   if (another !== undefined) signIn(another);
 });
-
 let wasSignedIn = false;
 app.session.subscribe(follow);
 follow();

@@ -1,4 +1,4 @@
-// Reference: Deno's own WebSockets and a loop. A POST sends its body to every socket.
+// Reference: Deno's own WebSockets and a loop. A POST sends its body, with the time put in, to every socket.
 
 const sockets = new Set<WebSocket>();
 Deno.serve({
@@ -7,7 +7,9 @@ Deno.serve({
   onListen: ({ port }) => console.log(JSON.stringify({ port })),
 }, async (request) => {
   if (request.method === "POST") {
-    const text = await request.text();
+    const body = await request.text();
+    const emittedAtMs = Number(Temporal.Now.instant().epochNanoseconds / 1000n) / 1000;
+    const text = body.replace("<now>", `emitted at ${emittedAtMs}`);
     for (const socket of sockets) socket.send(text);
     return new Response();
   }

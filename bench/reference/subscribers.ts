@@ -1,6 +1,6 @@
-// Many WebSocket clients in a process of their own, which also causes the events: one clock for both ends.
-// The first line of its input tells where and what; each further one causes an event. It prints "ready", and then,
-// for each event that all have got, how long that took each, ms.
+// Many WebSocket clients in a process of their own. The first line of its input tells where and what; each further
+// one causes an event, whose text says when it was emitted. It prints "ready", and then, for each event that all
+// have got, how long that took each, ms.
 
 export interface SubscribersTask {
   url: string;
@@ -12,7 +12,6 @@ export interface SubscribersTask {
 
 const input = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).getReader();
 const { url, protocols, count, emit }: SubscribersTask = JSON.parse((await input.read()).value!);
-let sentAtMs = 0;
 let delaysMs: number[] = [];
 let subscribed = 0;
 const ready = Promise.withResolvers<void>();
@@ -25,7 +24,7 @@ for (let index = 0; index < count; index++) {
   sockets.push(socket);
   socket.onmessage = ({ data }: MessageEvent<string>) => {
     if (data.startsWith('{"type":"logs"')) {
-      delaysMs.push(performance.now() - sentAtMs);
+      delaysMs.push(nowMs() - Number(/emitted at ([\d.]+)/.exec(data)?.[1]));
       if (delaysMs.length === count) console.log(JSON.stringify(delaysMs));
     } else if (data.startsWith('{"type":"subscribed"')) started();
   };
@@ -38,10 +37,14 @@ await ready.promise;
 console.log("ready");
 while (!(await input.read()).done) {
   delaysMs = [];
-  sentAtMs = performance.now();
   const { headers, body } = emit;
   const response = await fetch(emit.url, { method: "POST", headers, body });
   await response.body?.cancel();
   if (!response.ok) Deno.exit(1);
 }
 Deno.exit(0);
+
+/** The system's clock, which processes share, in fractions of a millisecond. */
+function nowMs(): number {
+  return Number(Temporal.Now.instant().epochNanoseconds / 1000n) / 1000;
+}

@@ -32,8 +32,18 @@ export async function buildBundles(
   if (packed !== undefined) return { folder, rebuilt: false, sizes: packed.sizes };
   const sources = ["import_map.json", "plugins", "server/cells", "server/build", "ui"];
   const stamp = await bundleStamp(...sources.map((source) => join(projectRoot, source)));
-  const known = readStamp(stampPath);
-  if (known?.stamp === stamp) return { folder, rebuilt: false, sizes: known.sizes };
+  const known = () => {
+    const found = readStamp(stampPath);
+    return found?.stamp === stamp ? found : undefined;
+  };
+  const current = known();
+  if (current !== undefined) return { folder, rebuilt: false, sizes: current.sizes };
+  // One process builds; whoever started at the same moment waits, and finds it done.
+  await Deno.mkdir(folder, { recursive: true });
+  using turn = await Deno.open(join(folder, "build.lock"), { write: true, create: true });
+  await turn.lock(true);
+  const made = known();
+  if (made !== undefined) return { folder, rebuilt: false, sizes: made.sizes };
   log("building the bundles of cells, plugins and the page (once, until a source changes)");
   const { bundleOwn } = await loadBundler();
   const sizes = await bundleOwn({ root: projectRoot, folder });

@@ -3,6 +3,9 @@
 import type { Hono } from "hono";
 import type { HttpEnv } from "./services.ts";
 
+/** The name of what no route serves. */
+export const unmatched = "unmatched";
+
 export type RouteNames = (method: string, path: string) => string;
 
 export function createRouteNames(hono: Hono<HttpEnv>): RouteNames {
@@ -12,7 +15,7 @@ export function createRouteNames(hono: Hono<HttpEnv>): RouteNames {
     if (known !== undefined) return known;
     const matched = hono.router.match(method === "HEAD" ? "GET" : method, path)[0];
     const route = matched.at(-1)?.[0]?.[1].path;
-    if (route === undefined) return "unmatched";
+    if (route === undefined) return unmatched;
     if (seen.size >= maxSeen) seen.clear();
     seen.set(path, route);
     return route;

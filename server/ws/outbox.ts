@@ -1,8 +1,8 @@
 // What waits to be sent on one socket. Order is kept, memory is bounded, and who reads too slowly is given up.
 //
-// The trap (Deno 2.9): once a peer stops reading, nothing ends its connection. `close()` queues a frame behind
-// what is stuck, pings get stuck too, so `idleTimeout` never fires, and what `send` took stays until the peer's
-// TCP ends. So Deno is handed little, the rest waits here, and is let go of when the socket is given up.
+// The trap (Deno 2.9): nothing ends the connection of a peer that stops reading. `close()` queues behind what is
+// stuck, so do pings, so `idleTimeout` never fires; what `send` took stays until the peer's TCP ends or it sends
+// something. So Deno is handed little, the rest waits here, and is let go of when the socket is given up.
 
 export interface OutboxOptions {
   /** Most characters that may wait here, beyond what Deno holds. */
@@ -10,9 +10,6 @@ export interface OutboxOptions {
   /** Called once, when more than that waits or nothing went out for a while. */
   tooSlow: () => void;
 }
-
-/** How much Deno may hold: streams pause above it. One message more may be handed over. */
-export const handoverBytes = 1024 * 1024;
 
 export class Outbox {
   readonly #socket: WebSocket;
@@ -22,6 +19,8 @@ export class Outbox {
   #head = 0;
   #queuedChars = 0;
   #sentChars = 0;
+  /** What Deno holds at most: asking it for each event and socket costs as much as sending. */
+  #heldAtMost = 0;
   #seenProgress = 0;
   #poll: ReturnType<typeof setInterval> | undefined;
   #waiting: (() => void)[] = [];
@@ -34,10 +33,7 @@ export class Outbox {
 
   send(text: string): void {
     if (this.#ended) return;
-    if (this.#head === this.#queue.length && this.#socket.bufferedAmount < handoverBytes) {
-      this.#handOver(text);
-      return;
-    }
+    if (!this.isFull) return this.#handOver(text);
     this.#queue.push(text);
     this.#queuedChars += text.length;
     if (this.#queuedChars > this.#options.maxQueuedChars) this.#giveUp();
@@ -46,8 +42,7 @@ export class Outbox {
 
   /** Whether streams and replays should wait. */
   get isFull(): boolean {
-    return !this.#ended &&
-      (this.#head < this.#queue.length || this.#socket.bufferedAmount >= handoverBytes);
+    return !this.#ended && (this.#head < this.#queue.length || !this.#hasRoom());
   }
 
   /** Settles when there is room, or the socket has ended. */
@@ -77,7 +72,14 @@ export class Outbox {
 
   #handOver(text: string): void {
     this.#sentChars += text.length;
+    // UTF-8 has three bytes at most for a character of a string.
+    this.#heldAtMost += text.length * 3;
     this.#socket.send(text);
+  }
+
+  #hasRoom(): boolean {
+    if (this.#heldAtMost >= handoverBytes) this.#heldAtMost = this.#socket.bufferedAmount;
+    return this.#heldAtMost < handoverBytes;
   }
 
   #giveUp(): void {
@@ -91,7 +93,7 @@ export class Outbox {
   }
 
   #advance(): void {
-    while (this.#head < this.#queue.length && this.#socket.bufferedAmount < handoverBytes) {
+    while (this.#head < this.#queue.length && this.#hasRoom()) {
       const text = this.#queue[this.#head++] as string;
       this.#queuedChars -= text.length;
       this.#handOver(text);
@@ -110,5 +112,7 @@ export class Outbox {
   }
 }
 
+/** How much Deno may hold, but for one message more. It is what a stuck connection costs until its peer is gone. */
+const handoverBytes = 256 * 1024;
 const pollMs = 5;
 const maxSpent = 1000;

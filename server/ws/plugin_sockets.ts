@@ -35,7 +35,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
   });
 
   function upgrade(request: Request, scope: RequestScope, pluginId: string | undefined): Response {
-    checkHandshake(request.headers);
+    checkHandshake(request);
     if (ending) throw new AppError("UNAVAILABLE", "The server is shutting down");
     if (open >= limits.maxSockets) {
       throw new AppError("UNAVAILABLE", `This server keeps ${limits.maxSockets} sockets at most`, {
@@ -116,8 +116,9 @@ const defaultLimits: SocketLimits = {
   stallTimeoutMs: 30_000,
 };
 
-function checkHandshake(headers: Headers): void {
-  if (headers.get("upgrade")?.toLowerCase() !== "websocket") {
+function checkHandshake({ method, headers }: Request): void {
+  // Hono routes HEAD to GET, and a socket cannot be opened by it.
+  if (method !== "GET" || headers.get("upgrade")?.toLowerCase() !== "websocket") {
     throw new AppError("INVALID_INPUT", "This path speaks WebSocket: send 'Upgrade: websocket'");
   }
   if (headers.get("sec-websocket-version") !== "13") {

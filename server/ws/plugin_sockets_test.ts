@@ -50,6 +50,8 @@ Deno.test("an upgrade is refused without a key, from another site, for an unknow
     assert.deepEqual([status, body.code], [400, "INVALID_INPUT"]);
     assert.doesNotMatch(JSON.stringify(body), /AAAA/);
   }
+  const head = new Request("http://localhost/ws/plugins", { method: "HEAD", headers: offered });
+  assert.equal((await app.fetch(head)).status, 400);
   // The subprotocol is a socket's credential alone.
   assert.equal((await refusal("/api/plugins", offered)).status, 401);
   assert.doesNotMatch(served.logged(), /AAAA/);
@@ -154,20 +156,22 @@ Deno.test("frames that are too big or broken end their socket and harm no other"
   await other.close();
 });
 
-Deno.test("10,000 subscriptions: each gets its event, and none is left when they go", async () => {
+Deno.test("10,000 subscriptions: each socket gets an event once, and all can go at once", async () => {
   await using served = serveSocketHost();
   const cell = await served.start("alpha");
-  const clients = await Promise.all(Array.from({ length: 2500 }, () => served.open()));
+  const clients = await Promise.all(Array.from({ length: 834 }, () => served.open()));
   await Promise.all(clients.map(async (client) => {
     for (const topic of ["status", "telemetry", "logs", "jobs"]) {
-      client.send({ action: "SUB", topic, pluginId: "alpha" });
+      client.send({ action: "SUB", topic });
+      for (const pluginId of ["alpha", "beta"]) client.send({ action: "SUB", topic, pluginId });
     }
-    await client.nth("subscribed", 4);
+    await client.nth("subscribed", 12);
   }));
   cell.guest.notify("log", { level: "info", message: "to all" });
-  await until(() => clients.every((client) => client.of("logs").length === 1));
+  await until(() => clients.every((client) => client.of("logs").length > 0));
   await Promise.all(clients.map((client) => client.close()));
-  await until(() => served.logged().split("socket closed").length === 2501);
+  assert.ok(clients.every((client) => client.of("logs").length === 1));
+  await until(() => served.logged().split("socket closed").length === 835);
 });
 
 Deno.test("a subscriber that stops reading is let go of, others go on, and little memory stays", async () => {

@@ -85,11 +85,17 @@ Deno.test("live leaves a server that says nothing any more, and keeps a quiet on
   assert.equal(page.live.state.kind, "open");
   assert.equal(quiet.requests.filter((path) => path.includes("/ws/")).length, 1);
 
-  // As a machine that was suspended: connections are taken, and nothing comes.
-  using frozen = createFrozenServer();
-  using lost = await openPage({ ...quiet, baseUrl: frozen.baseUrl }, patience);
-  await until(() => frozen.connections >= 1 && lost.live.state.kind === "lost");
+  // As a machine that was suspended: the connection is there, and nothing comes.
+  using relay = createRelay(quiet.baseUrl);
+  using lost = await openPage({ ...quiet, baseUrl: relay.baseUrl }, patience);
+  await until(() => lost.live.state.kind === "open");
+  relay.frozen = true;
+  await until(() => lost.live.state.kind === "lost");
   assert.ok(lost.live.state.kind === "lost" && /does not answer/.test(lost.live.state.reason));
+  // A try that gets no answer at all is given up as well.
+  await until(() => relay.connections >= 3);
+  relay.frozen = false;
+  await until(() => lost.live.state.kind === "open");
 });
 
 Deno.test("live keeps to its pace with a server that drops each connection", async () => {
@@ -261,7 +267,7 @@ async function openPage(
   const storage = tabs.open();
   const otherTab = tabs.open();
   storage.set(sessionKey, JSON.stringify({ token: token ?? await server.signIn() }));
-  const session = createSession({ storage, fetch, baseUrl });
+  const session = createSession({ storage, fetch, baseUrl, verifyTimeoutMs: 1000 });
   const live = createLive({ session, WebSocket, baseUrl, ...options });
   live.open();
   const dispose = () => {
@@ -289,23 +295,37 @@ function followLogs(live: Live, after?: number, pluginId?: string) {
   return { lines, marks, stop };
 }
 
-/** Takes connections and never answers. */
-function createFrozenServer(): Disposable & { baseUrl: string; connections: number } {
+/** Passes on what goes to the server, and what comes back while it is not frozen. */
+function createRelay(baseUrl: string) {
+  const target = new URL(baseUrl);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const taken: Deno.Conn[] = [];
-  void (async () => {
-    for await (const connection of listener) taken.push(connection);
-  })().catch(() => {});
-  return {
-    baseUrl: `http://127.0.0.1:${listener.addr.port}/`,
-    get connections() {
-      return taken.length;
-    },
+  const open: Deno.Conn[] = [];
+  const relay = {
+    baseUrl: `http://127.0.0.1:${listener.addr.port}${target.pathname}`,
+    frozen: false,
+    connections: 0,
     [Symbol.dispose]() {
       listener.close();
-      for (const connection of taken) connection.close();
+      for (const connection of open) connection.close();
     },
   };
+  const pass = async (from: Deno.Conn, write: (bytes: Uint8Array) => Promise<unknown>) => {
+    const bytes = new Uint8Array(65_536);
+    for (let count = await from.read(bytes); count !== null; count = await from.read(bytes)) {
+      await write(bytes.slice(0, count));
+    }
+  };
+  const serve = async () => {
+    for await (const client of listener) {
+      relay.connections++;
+      const server = await Deno.connect({ hostname: "127.0.0.1", port: Number(target.port) });
+      open.push(client, server);
+      pass(client, (bytes) => server.write(bytes)).catch(() => {});
+      pass(server, async (bytes) => relay.frozen || await client.write(bytes)).catch(() => {});
+    }
+  };
+  serve().catch(() => {});
+  return relay;
 }
 
 async function until(holds: () => boolean): Promise<void> {

@@ -5,7 +5,6 @@ import { consume } from "@lit/context";
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
-import "@awesome.me/webawesome/dist/components/details/details.js";
 import "@awesome.me/webawesome/dist/components/textarea/textarea.js";
 import type { Capability } from "../../plugins/runtime/contract/capability.ts";
 import { toAppError } from "../../plugins/runtime/contract/error.ts";
@@ -20,6 +19,7 @@ import "./bkg-schema-form.ts";
 import { type CallProgress, createCallProgress, maxShownItems } from "./call_progress.ts";
 import { capabilityStyles } from "./capability_styles.ts";
 import { issuesOf } from "./error_issues.ts";
+import { foldStyles } from "./fold_styles.ts";
 import { initialValue, parseJsonText } from "./form_values.ts";
 import { capText, formatBytes, formatDuration, formatPlural } from "./format.ts";
 import { describeForm } from "./schema_form_model.ts";
@@ -53,7 +53,7 @@ export class BkgCapability extends LitElement {
   #calling: AbortController | undefined;
   #frame: number | undefined;
 
-  static override styles = [sharedStyles, segmentedStyles, capabilityStyles];
+  static override styles = [sharedStyles, segmentedStyles, foldStyles, capabilityStyles];
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -185,43 +185,47 @@ export class BkgCapability extends LitElement {
     if (progress === undefined || this.mode === "code") return nothing;
     const { state, items, result, error } = progress;
     return html`
-      <section class="answer stack" aria-label="Answer">
+      <div class="answer stack" role="group" aria-label="Answer">
         <div class="row spread">
           <h3>${stateWords[state]}</h3>
           <span class="quiet small number" role=${state === "running" ? nothing : "status"}>${this
             .#figures(progress)}</span>
         </div>
         ${items === 0 ? nothing : html`
-          <wa-details
-            summary=${`${formatPlural(items, "item")}${
-              items > maxShownItems ? `, the last ${maxShownItems}` : ""
-            }`} ?open=${state === "running"}
-          >
-            <pre tabindex="0" aria-label="Items" dir="auto">${progress.itemsText}</pre>
-          </wa-details>
+          <details class="fold" ?open=${state === "running"}>
+            ${fold(
+              `${formatPlural(items, "item")}${
+                items > maxShownItems ? `, the last ${maxShownItems}` : ""
+              }`,
+            )}
+            <div class="inside">${output("Items", progress.itemsText)}</div>
+          </details>
         `}
         ${result === undefined ? nothing : html`
-          <wa-details summary=${`Result, ${formatBytes(result.bytes)}`} open>
-            <pre tabindex="0" aria-label="Result" dir="auto">${result.shown}</pre>
-            ${result.cut
-              ? html`<p class="quiet small">This is its start; a download has all of it.</p>`
-              : nothing}
-            <div class="row">
-              <bkg-copy-button label="Copy the result" .text=${result.text}></bkg-copy-button>
-              <wa-button size="s" appearance="plain" @click=${() => this.#download(result.text)}>
-                <wa-icon slot="start" name="download"></wa-icon>Download</wa-button>
+          <details class="fold" open>
+            ${fold(`Result, ${formatBytes(result.bytes)}`)}
+            <div class="inside">
+              ${output("Result", result.shown)}
+              ${result.cut
+                ? html`<p class="quiet small">This is its start; a download has all of it.</p>`
+                : nothing}
+              <div class="row">
+                <bkg-copy-button label="Copy the result" .text=${result.text}></bkg-copy-button>
+                <wa-button size="s" appearance="plain" @click=${() => this.#download(result.text)}>
+                  <wa-icon slot="start" name="download"></wa-icon>Download</wa-button>
+              </div>
             </div>
-          </wa-details>
+          </details>
         `}
         <bkg-error-notice heading="The call failed" .error=${error}>${progress.details === undefined
           ? nothing
           : html`
-            <wa-details summary="Details" appearance="plain"
-            >
-              <pre tabindex="0" aria-label="Details" dir="auto">${progress.details}</pre>
-            </wa-details>
+            <details class="fold">
+              ${fold("Details")}
+              <div class="inside">${output("Details", progress.details)}</div>
+            </details>
           `}</bkg-error-notice>
-      </section>
+      </div>
     `;
   }
 
@@ -313,6 +317,14 @@ const stateWords: Readonly<Record<CallProgress["state"], string>> = {
 };
 
 const maxPresets = 8;
+
+function fold(text: string) {
+  return html`<summary>${text}<wa-icon class="chevron" name="chevron-down"></wa-icon></summary>`;
+}
+
+function output(label: string, text: string) {
+  return html`<pre tabindex="0" role="group" aria-label=${label} dir="auto">${text}</pre>`;
+}
 
 function formatSeconds(ms: number): string {
   return ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : formatDuration(ms);

@@ -81,7 +81,9 @@ export class BkgLogView extends LitElement {
   }
 
   override firstUpdated(): void {
-    if (this.log !== null) this.#resizing.observe(this.log);
+    if (this.log === null) return;
+    this.#resizing.observe(this.log);
+    this.#measure();
   }
 
   override updated(): void {
@@ -272,7 +274,7 @@ export class BkgLogView extends LitElement {
     const { scrollTop, clientHeight } = this.log;
     // Measured now: a view that grew scrolls by itself before its observer tells.
     const end = this.#buffer.rows.length * logRowHeightPx - clientHeight;
-    const up = scrollTop < this.#scrollTop - 1;
+    const up = clientHeight === this.#height && scrollTop < this.#scrollTop - 1;
     this.#scrollTop = scrollTop;
     if (scrollTop >= end - logRowHeightPx) this.following = true;
     else if (up) this.following = false;

@@ -51,7 +51,9 @@ export class BkgModelPicker extends LitElement {
         ${this.home === "browser" && chosen !== undefined && !chosen.here && progress === undefined
           ? html`<small class="quiet">${formatBytes(chosen.size)} to download</small>`
           : nothing}
-        ${progress === undefined ? nothing : this.#progress(progress)}
+        ${progress === undefined
+          ? nothing
+          : html`<small class="quiet number">${share(progress)}</small>`}
         <wa-icon name="chevron-down"></wa-icon>
       </button>
       <div id="menu" class="menu" popover @beforetoggle=${this.#place} @toggle=${this.#toggled}>
@@ -164,6 +166,13 @@ export class BkgModelPicker extends LitElement {
     this.menu.hidePopover();
     this.button.focus();
   }
+}
+
+/** How far it is, in few characters. */
+function share({ done, total }: Progress): string {
+  return done === undefined || !total
+    ? "downloading"
+    : `downloading, ${Math.floor(100 * done / total)}%`;
 }
 
 const menuWidth = 380;

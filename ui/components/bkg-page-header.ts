@@ -27,10 +27,10 @@ export class BkgPageHeader extends LitElement {
         flex-wrap: wrap;
         align-items: flex-start;
         justify-content: space-between;
-        gap: var(--bkg-gap) var(--bkg-gap-l);
+        gap: var(--bkg-gap);
       }
       .text {
-        flex: 1 1 11rem;
+        flex: 1 1 8rem;
         min-width: 0;
       }
       .title {

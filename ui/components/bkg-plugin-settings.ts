@@ -49,6 +49,9 @@ export class BkgPluginSettings extends LitElement {
   private accessor secrets: FormChange["secrets"] = {};
   @state()
   private accessor limits: unknown = {};
+  /** What was typed into these is no value yet. */
+  @state()
+  private accessor incomplete: Readonly<Partial<Record<Part, boolean>>> = {};
   @state()
   private accessor saving: Part | "autostart" | undefined;
   @state()
@@ -138,6 +141,7 @@ export class BkgPluginSettings extends LitElement {
             @bkg-form-change=${({ detail }: CustomEvent<FormChange>) => {
               this.settings = detail.value;
               this.secrets = detail.secrets;
+              this.#markIncomplete("settings", detail);
               this.saved = undefined;
             }}
           ></bkg-schema-form>
@@ -173,6 +177,7 @@ export class BkgPluginSettings extends LitElement {
           ?disabled=${this.saving !== undefined}
           @bkg-form-change=${({ detail }: CustomEvent<FormChange>) => {
             this.limits = detail.value;
+            this.#markIncomplete("limits", detail);
             this.saved = undefined;
           }}
         ></bkg-schema-form>
@@ -184,8 +189,9 @@ export class BkgPluginSettings extends LitElement {
     `;
   }
 
-  #renderBar(part: Part, { changed, discard }: { changed: boolean; discard: () => void }) {
+  #renderBar(part: Part, options: { changed: boolean; discard: () => void }) {
     const { failed } = this;
+    const changed = options.changed || this.incomplete[part] === true;
     return html`
       <bkg-error-notice
         heading="Nothing was saved" .error=${failed?.part === part ? failed.error : undefined}
@@ -199,7 +205,8 @@ export class BkgPluginSettings extends LitElement {
         <wa-button
           appearance="plain" ?disabled=${!changed || this.saving !== undefined}
           @click=${() => {
-            discard();
+            options.discard();
+            this.incomplete = { ...this.incomplete, [part]: false };
             this.failed = undefined;
           }}
         >Discard changes</wa-button>
@@ -235,6 +242,12 @@ export class BkgPluginSettings extends LitElement {
       ? "Saving swaps the running plugin: a new one starts with these values and takes over when it " +
         "answers, while the old one finishes its calls. If the new one does not start, the old one stays."
       : "They are used at the next start.";
+  }
+
+  #markIncomplete(part: Part, { incomplete }: FormChange): void {
+    if (this.incomplete[part] !== incomplete) {
+      this.incomplete = { ...this.incomplete, [part]: incomplete };
+    }
   }
 
   #issuesFor(part: Part): readonly SchemaIssue[] {

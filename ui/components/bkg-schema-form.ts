@@ -29,6 +29,8 @@ export interface FormSecrets {
 export interface FormChange {
   value: unknown;
   secrets: FormSecrets["changes"];
+  /** Something was typed that is no value yet, and is not in `value`. */
+  incomplete: boolean;
 }
 
 @customElement("bkg-schema-form")
@@ -127,7 +129,7 @@ export class BkgSchemaForm extends LitElement {
         const issue = "issue" in parsed ? parsed.issue : undefined;
         this.#drafts.set(pointerOf(path), { text, issue });
         if ("value" in parsed) this.#emit(path, parsed.value);
-        else this.requestUpdate();
+        else this.#tell(this.value, this.secrets?.changes ?? {});
       },
       touch: (path) => {
         this.#touched.add(pointerOf(path));
@@ -211,7 +213,8 @@ export class BkgSchemaForm extends LitElement {
 
   #tell(value: unknown, secrets: FormSecrets["changes"]): void {
     this.#emitted = value;
-    const detail: FormChange = { value, secrets };
+    const incomplete = [...this.#drafts.values()].some(({ issue }) => issue !== undefined);
+    const detail: FormChange = { value, secrets, incomplete };
     this.dispatchEvent(new CustomEvent("bkg-form-change", { detail }));
     this.requestUpdate();
   }

@@ -8,12 +8,13 @@ export const markdownStyles = css`
     overflow-wrap: anywhere;
     line-height: 1.65;
   }
-  .block + .block {
+  .block + .block,
+  .section + .section {
     margin-block-start: var(--wa-space-s);
   }
-  .long .block {
+  .section:not(:last-child) {
     content-visibility: auto;
-    contain-intrinsic-size: auto 6rem;
+    contain-intrinsic-size: auto 80rem;
   }
   .block > :first-child {
     margin-block-start: 0;
@@ -21,7 +22,7 @@ export const markdownStyles = css`
   .block > * + * {
     margin-block-start: var(--wa-space-s);
   }
-  .growing .block:last-child:not(:has(figure)) > :last-child:not(ul, ol, .table, blockquote)::after {
+  .growing .section:last-child .block:last-child:not(:has(figure)) > :last-child:not(ul, ol, .table, blockquote)::after {
     content: "";
     display: inline-block;
     width: 0.5em;

@@ -9,7 +9,7 @@ export const modelPickerStyles = css`
   .current {
     display: inline-flex;
     align-items: center;
-    gap: var(--wa-space-2xs);
+    gap: var(--wa-space-xs);
     max-width: 100%;
     min-height: 2.25rem;
     padding: 0 var(--wa-space-xs);
@@ -28,6 +28,9 @@ export const modelPickerStyles = css`
   .current:disabled {
     color: var(--wa-color-text-quiet);
     cursor: default;
+  }
+  .current > .clip {
+    flex: 1 1 auto;
   }
   .current > small {
     white-space: nowrap;

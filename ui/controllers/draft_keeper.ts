@@ -1,13 +1,15 @@
-// Stores what is typed shortly after it was typed, and at once when the page is left.
+// Stores what is typed shortly after it was typed, and at once when the page is left. In localStorage, because a page
+// that is closed has no time for another one.
 
 import type { ReactiveController, ReactiveControllerHost } from "lit";
+import type { BrowserStorage } from "../stores/browser_storage.ts";
 
 export class DraftKeeper implements ReactiveController {
-  readonly #save: (key: string, text: string) => Promise<void>;
+  readonly #storage: BrowserStorage;
   #kept: { key: string; text: string; timer: ReturnType<typeof setTimeout> } | undefined;
 
-  constructor(host: ReactiveControllerHost, save: (key: string, text: string) => Promise<void>) {
-    this.#save = save;
+  constructor(host: ReactiveControllerHost, storage: BrowserStorage) {
+    this.#storage = storage;
     host.addController(this);
   }
 
@@ -19,32 +21,38 @@ export class DraftKeeper implements ReactiveController {
   hostDisconnected(): void {
     removeEventListener("pagehide", this.#leave);
     document.removeEventListener("visibilitychange", this.#leave);
-    void this.flush();
+    this.flush();
+  }
+
+  read(key: string): string {
+    return this.#storage.get(prefix + key) ?? "";
   }
 
   keep(key: string, text: string): void {
+    if (this.#kept?.key !== key) this.flush();
     clearTimeout(this.#kept?.timer);
-    this.#kept = { key, text, timer: setTimeout(() => void this.flush(), delayMs) };
+    this.#kept = { key, text, timer: setTimeout(() => this.flush(), delayMs) };
   }
 
-  async flush(): Promise<void> {
+  flush(): void {
     const kept = this.#kept;
     if (kept === undefined) return;
     this.#kept = undefined;
     clearTimeout(kept.timer);
-    await this.#save(kept.key, kept.text);
+    this.#storage.set(prefix + kept.key, kept.text === "" ? undefined : kept.text);
   }
 
-  /** It was sent. */
-  async drop(key: string): Promise<void> {
+  /** It was sent, or its chat is gone. */
+  drop(key: string): void {
     if (this.#kept?.key === key) {
       clearTimeout(this.#kept.timer);
       this.#kept = undefined;
     }
-    await this.#save(key, "");
+    this.#storage.set(prefix + key, undefined);
   }
 
-  readonly #leave = () => void this.flush();
+  readonly #leave = () => this.flush();
 }
 
+const prefix = "bkg.draft.";
 const delayMs = 300;

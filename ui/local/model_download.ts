@@ -70,13 +70,19 @@ async function downloadFile(file: RemoteFile, options: FileOptions): Promise<voi
     await findRoom(channel, { size, offset }, options.makeRoom);
     report("Fetching the model", offset);
     const chunks = offset < size ? chunksOf(await options.read(offset), signal) : [];
+    const writes: Promise<unknown>[] = [];
     for await (const bytes of chunks) {
       if (offset + bytes.length > size) throw tooLong(file);
       offset += bytes.length;
       const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
-      await channel.call("write", { bytes: own }, { transfer: [own.buffer] });
+      const write = channel.call("write", { bytes: own }, { transfer: [own.buffer] });
+      // The first that fails is thrown below; those behind it fail as well.
+      write.catch(() => {});
+      writes.push(write);
+      if (writes.length >= maxWrites) await writes.shift();
       report("Fetching the model", offset);
     }
+    await Promise.all(writes);
     if (offset < size) {
       throw new AppError("UNAVAILABLE", `"${file.name}" ended after ${offset} of ${size} bytes`);
     }
@@ -109,6 +115,9 @@ async function findRoom(
     await makeRoom(size - offset, room);
   }
 }
+
+/** Pieces that are on their way to the writer at once: network, hash and disk work side by side. */
+const maxWrites = 16;
 
 /** After these the bytes that came are worth nothing; CONFLICT is a file that changed on the server meanwhile. */
 const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

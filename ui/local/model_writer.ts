@@ -4,7 +4,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { createChannel } from "../../plugins/runtime/channel/peer_channel.ts";
 import { createWorkerPort, type PostTarget } from "../../plugins/runtime/channel/worker_port.ts";
-import { AppError } from "../../plugins/runtime/contract/error.ts";
+import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
 import { fileName, modelFolderName, partialName } from "./model_folder.ts";
 
 /**
@@ -20,6 +20,7 @@ interface OpenFile {
   handle: SyncAccessHandle;
   hash: ReturnType<typeof sha256.create>;
   offset: number;
+  failed: AppError | undefined;
 }
 
 let open: OpenFile | undefined;
@@ -47,7 +48,7 @@ async function openFile({ digest, size }: { digest: string; size: number }): Pro
   const folder = await modelFolder();
   const file = await folder.getFileHandle(partialName(digest), { create: true });
   const handle = await (file as WorkerFileHandle).createSyncAccessHandle();
-  open = { digest, handle, hash: sha256.create(), offset: 0 };
+  open = { digest, handle, hash: sha256.create(), offset: 0, failed: undefined };
   // More than there can be is no beginning of it.
   if (handle.getSize() > size) handle.truncate(0);
   const chunk = new Uint8Array(4 * 1024 * 1024);
@@ -85,12 +86,16 @@ function findRoom({ handle, offset }: OpenFile, size: number): number {
 const roomPrecision = 64 * 1024;
 
 function write(file: OpenFile, bytes: Uint8Array<ArrayBuffer>): null {
+  // After a piece that is missing no other may follow.
+  if (file.failed !== undefined) throw file.failed;
   try {
     const count = file.handle.write(bytes, { at: file.offset });
     if (count !== bytes.length) throw new DOMException("Short write", "QuotaExceededError");
   } catch (cause) {
-    if (!(cause instanceof DOMException) || cause.name !== "QuotaExceededError") throw cause;
-    throw new AppError(
+    if (!(cause instanceof DOMException) || cause.name !== "QuotaExceededError") {
+      throw file.failed = toAppError(cause);
+    }
+    throw file.failed = new AppError(
       "OUT_OF_MEMORY",
       `The browser had no more room after ${file.offset} bytes: nothing of the model's file was kept`,
       { details: { writtenBytes: file.offset }, cause },

@@ -32,7 +32,11 @@ export class BlockList {
   /** How many finished blocks are shown, and their size. */
   #shown = 0;
   #shownChars = 0;
-  #limitChars = firstChars;
+  #cost = 0;
+  /** How much of the text the splitter has, and whether it has its end. */
+  #cutChars = 0;
+  #splitterEnded = false;
+  #all = false;
   #open: { element: HTMLElement; text: string; frame?: CodeFrame } | undefined;
   /** A block that took too long is plain text until it is finished. */
   #slowUntil = -1;
@@ -46,15 +50,13 @@ export class BlockList {
   update(text: string, { growing }: { growing: boolean }): void {
     if (text === this.#text && growing === !this.#ended) return;
     if (this.#ended || !text.startsWith(this.#text)) this.#restart();
-    this.#splitter.push(text.slice(this.#text.length));
     this.#text = text;
-    if (!growing) this.#splitter.end();
     this.#ended = !growing;
     this.#work();
   }
 
   showAll(): void {
-    this.#limitChars = Infinity;
+    this.#all = true;
     this.#work();
   }
 
@@ -70,6 +72,9 @@ export class BlockList {
     this.#ended = false;
     this.#shown = 0;
     this.#shownChars = 0;
+    this.#cost = 0;
+    this.#cutChars = 0;
+    this.#splitterEnded = false;
     this.#open = undefined;
     this.#slowUntil = -1;
     this.#container.replaceChildren();
@@ -79,17 +84,35 @@ export class BlockList {
     this.stop();
     if (renderer === undefined) void this.#waitForRenderer();
     const startedMs = performance.now();
-    const { done } = this.#splitter;
-    while (this.#shown < done.length && this.#shownChars < this.#limitChars) {
+    while (!this.#isFull() && (this.#showNext() || this.#cutNext())) {
       if (performance.now() - startedMs > stepMs) return this.#later();
-      this.#showDone(done[this.#shown]!);
-      this.#shown++;
     }
-    const isCut = this.#shown < done.length || this.#shownChars >= this.#limitChars;
-    this.#showOpen(isCut ? undefined : this.#splitter.open());
-    this.#container.classList.toggle("long", this.#shown > manyBlocks);
-    const hiddenChars = isCut ? this.#text.length - this.#shownChars : 0;
+    const open = this.#splitter.open();
+    const isAll = this.#shown === this.#splitter.done.length &&
+      this.#cutChars === this.#text.length && (open === undefined || !this.#isFull());
+    this.#showOpen(isAll ? open : undefined);
+    const hiddenChars = isAll ? 0 : Math.max(1, this.#text.length - this.#shownChars);
     this.#options.rendered({ hiddenChars });
+  }
+
+  /** Shows a finished block, if there is another one. */
+  #showNext(): boolean {
+    const block = this.#splitter.done[this.#shown];
+    if (block === undefined) return false;
+    this.#showDone(block);
+    this.#shown++;
+    return true;
+  }
+
+  /** Cuts some more of the text into blocks, if there is more. */
+  #cutNext(): boolean {
+    const rest = this.#text.length - this.#cutChars;
+    if (rest === 0 && (!this.#ended || this.#splitterEnded)) return false;
+    this.#splitter.push(this.#text.slice(this.#cutChars, this.#cutChars + stepChars));
+    this.#cutChars += Math.min(rest, stepChars);
+    this.#splitterEnded = this.#ended && this.#cutChars === this.#text.length;
+    if (this.#splitterEnded) this.#splitter.end();
+    return true;
   }
 
   #later(): void {
@@ -104,14 +127,14 @@ export class BlockList {
     if (renderer === undefined || this.#shown + (this.#open === undefined ? 0 : 1) === 0) return;
     const text = this.#text;
     const growing = !this.#ended;
-    const limit = this.#limitChars;
     this.#restart();
-    this.#limitChars = limit;
     this.update(text, { growing });
   }
 
   #showDone(block: Block): void {
     this.#shownChars += block.text.length;
+    const lines = block.text.split("\n", maxLines).length;
+    this.#cost += Math.min(block.text.length, maxBlockCost) + lines * lineCost;
     const open = this.#open;
     this.#open = undefined;
     if (block.kind === "code" && open?.frame !== undefined) {
@@ -161,10 +184,20 @@ export class BlockList {
     open.text = block.text;
   }
 
+  #isFull(): boolean {
+    return !this.#all && (this.#cost >= firstCost || this.#shown >= firstBlocks);
+  }
+
+  /** Blocks come in sections, which are not laid out while they are out of sight. */
   #append(): HTMLElement {
+    if (this.#shown % sectionBlocks === 0 || this.#container.lastElementChild === null) {
+      const section = document.createElement("div");
+      section.className = "section";
+      this.#container.append(section);
+    }
     const element = document.createElement("div");
     element.className = "block";
-    this.#container.append(element);
+    this.#container.lastElementChild!.append(element);
     return element;
   }
 }
@@ -192,10 +225,16 @@ function frameCode({ language, text }: { language: string; text: string }): HTML
   return frame.element;
 }
 
-/** Shown of a text before its reader asks for more, characters. */
-const firstChars = 60_000;
+/** Shown of a text before its reader asks for more. */
+const firstBlocks = 500;
+const firstCost = 100_000;
+/** What a line costs to lay out, as characters; code shows no more than its first lines. */
+const lineCost = 40;
+const maxLines = 400;
+const maxBlockCost = 40_000;
+/** Cut into blocks at once, characters. */
+const stepChars = 16_384;
 /** Work of one frame. */
 const stepMs = 8;
 const slowMs = 16;
-/** From here on, blocks out of sight are not laid out. */
-const manyBlocks = 60;
+const sectionBlocks = 40;

@@ -27,7 +27,7 @@ import { preloadRenderer } from "../markdown/block_list.ts";
 import type { ChatMessage, Sampling } from "../stores/chat.ts";
 import { type ChatModels, createChatModels, defaultModel } from "../stores/chat_models.ts";
 import type { Chats } from "../stores/chats.ts";
-import { chatPlugin, chatsOf } from "../stores/chats_of.ts";
+import { chatHome, chatPlugin, chatsOf } from "../stores/chats_of.ts";
 import { createBrowserStorage } from "../stores/browser_storage.ts";
 import type { Home } from "../stores/homes.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
@@ -65,7 +65,7 @@ export class BkgChats extends LitElement {
   #models!: ChatModels;
   #wasRunning = false;
   #homeSeen = "";
-  readonly #drafts = new DraftKeeper(this, (chatId, text) => this.#chats.saveDraft(chatId, text));
+  readonly #drafts = new DraftKeeper(this, remembered);
   readonly #follow = new FollowEnd(this, {
     scroller: () => this.renderRoot.querySelector(".messages"),
     content: () => this.renderRoot.querySelector(".column"),
@@ -323,8 +323,13 @@ export class BkgChats extends LitElement {
     return chatPlugin(this.app);
   }
 
+  /** A chat that is not begun has one for each person. */
+  get #draftKey(): string {
+    return this.chatId ?? `new.${this.app.session.principal?.id ?? ""}`;
+  }
+
   get #home(): Home {
-    return this.app.homes.state(this.#plugin).kind === "browser" ? "browser" : "server";
+    return chatHome(this.app);
   }
 
   get #messages(): readonly ChatMessage[] | undefined {
@@ -375,7 +380,7 @@ export class BkgChats extends LitElement {
 
   readonly #readAddress = () => {
     const id = new URLSearchParams(location.search).get("id") ?? undefined;
-    if (id !== this.chatId || !this.hasUpdated) void this.#show(id);
+    if (id !== this.chatId || !this.hasUpdated) this.#show(id);
   };
 
   readonly #escape = (event: KeyboardEvent) => {
@@ -383,14 +388,11 @@ export class BkgChats extends LitElement {
     this.#stop();
   };
 
-  async #show(chatId: string | undefined): Promise<void> {
-    await this.#drafts.flush();
+  #show(chatId: string | undefined): void {
+    this.#drafts.flush();
     this.chatId = chatId;
     this.refused = undefined;
-    this.draft = "";
-    const draft = await this.#chats.draft(chatId ?? "");
-    // Whoever types at once is faster than the storage.
-    if (this.chatId === chatId && this.draft === "") this.draft = draft;
+    this.draft = this.#drafts.read(this.#draftKey);
   }
 
   /** As a link would, without the detour over the router, which would take the focus. */
@@ -398,7 +400,7 @@ export class BkgChats extends LitElement {
     const path = chatId === undefined ? "chats" : `chats?id=${encodeURIComponent(chatId)}`;
     if (chatId !== this.chatId) history.pushState({}, "", new URL(path, document.baseURI));
     this.drawer = "none";
-    void this.#show(chatId);
+    this.#show(chatId);
     if (matchMedia("(pointer: fine)").matches) this.composer.focus();
     else this.renderRoot.querySelector("h1")?.focus({ preventScroll: true });
   }
@@ -412,21 +414,22 @@ export class BkgChats extends LitElement {
   #typed(event: CustomEvent<string>): void {
     this.draft = event.detail;
     this.refused = undefined;
-    this.#drafts.keep(this.chatId ?? "", this.draft);
+    this.#drafts.keep(this.#draftKey, this.draft);
   }
 
   #suggest(text: string): void {
     this.draft = text;
-    this.#drafts.keep(this.chatId ?? "", text);
+    this.#drafts.keep(this.#draftKey, text);
     this.composer.focus();
   }
 
   async #send(text: string): Promise<void> {
     const from = this.chatId;
+    const draftKey = this.#draftKey;
     await this.#ask(async (request) => {
       const chatId = await this.#chats.send(text, request);
       if (this.chatId === from && this.draft.trim() === text) this.draft = "";
-      await this.#drafts.drop(from ?? "");
+      this.#drafts.drop(draftKey);
       if (from !== undefined || this.chatId !== undefined) return;
       this.sampling = {};
       history.replaceState({}, "", new URL(`chats?id=${chatId}`, document.baseURI));
@@ -474,6 +477,7 @@ export class BkgChats extends LitElement {
 
   async #delete(chatId: string): Promise<void> {
     if (chatId === this.chatId) this.#open(undefined);
+    this.#drafts.drop(chatId);
     await this.#chats.remove(chatId);
   }
 

@@ -6,7 +6,6 @@ import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/callout/callout.js";
-import "@awesome.me/webawesome/dist/components/details/details.js";
 import "@awesome.me/webawesome/dist/components/skeleton/skeleton.js";
 import "@awesome.me/webawesome/dist/components/tab/tab.js";
 import "@awesome.me/webawesome/dist/components/tab-group/tab-group.js";
@@ -28,6 +27,7 @@ import "../components/bkg-plugin-settings.ts";
 import "../components/bkg-plugin-status.ts";
 import "../components/bkg-telemetry-charts.ts";
 import { capText, formatPlural, formatTime } from "../components/format.ts";
+import { foldStyles } from "../components/fold_styles.ts";
 import "../components/icons.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
@@ -58,6 +58,7 @@ export class BkgPlugin extends LitElement {
 
   static override styles = [
     sharedStyles,
+    foldStyles,
     css`
       .notice {
         max-width: 100%;
@@ -79,19 +80,8 @@ export class BkgPlugin extends LitElement {
       wa-tab::part(tab) {
         padding: var(--wa-space-s) var(--wa-space-m);
       }
-      wa-details::part(details) {
-        background: var(--wa-color-surface-raised);
-      }
       .count {
         margin-inline-start: var(--wa-space-2xs);
-      }
-      .title {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: baseline;
-        gap: 0 var(--wa-space-s);
-        min-width: 0;
-        overflow-wrap: anywhere;
       }
       .controls {
         display: flex;
@@ -303,21 +293,21 @@ export class BkgPlugin extends LitElement {
         ${capabilities.map((capability, index) => {
           const open = index === 0 || this.opened.has(capability.id);
           return html`
-            <wa-details
-              ?open=${open}
-              @wa-show=${(event: Event) => {
-                if (event.target === event.currentTarget) {
-                  this.opened = new Set(this.opened).add(capability.id);
-                }
-              }}
+            <details
+              class="fold"
+              ?open=${index === 0}
+              @toggle=${() => this.opened = new Set(this.opened).add(capability.id)}
             >
-              <span slot="summary" class="title">
+              <summary>
                 <strong class="isolate" dir="auto">${capText(capability.title, 100)}</strong>
                 <span class="mono quiet">${capability.id}</span>
                 ${capability.streaming ? html`<span class="tag">streams</span>` : nothing}
-              </span>
-              ${open ? html`<bkg-capability .capability=${capability}></bkg-capability>` : nothing}
-            </wa-details>
+                <wa-icon class="chevron" name="chevron-down"></wa-icon>
+              </summary>
+              ${open
+                ? html`<bkg-capability class="inside" .capability=${capability}></bkg-capability>`
+                : nothing}
+            </details>
           `;
         })}
       </div>

@@ -19,7 +19,7 @@ export const chatsStyles = css`
   .chat {
     position: relative;
     display: grid;
-    grid-template-rows: auto minmax(0, 1fr) auto;
+    grid-template: auto minmax(0, 1fr) auto / minmax(0, 1fr);
     min-width: 0;
     min-height: 0;
   }
@@ -49,6 +49,7 @@ export const chatsStyles = css`
   }
   bkg-home-switch {
     flex: none;
+    max-width: 14rem;
   }
   .icon {
     position: relative;

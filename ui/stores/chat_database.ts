@@ -11,9 +11,11 @@ export function createChatDatabase(owner: string): ChatStorage {
   let opened: Promise<IDBDatabase> | undefined;
 
   const database = () => {
-    opened ??= openDatabase(name, { lost: () => opened = undefined });
-    // A failed opening is tried again by the next call.
-    opened.catch(() => opened = undefined);
+    if (opened === undefined) {
+      opened = openDatabase(name, { lost: () => opened = undefined });
+      // A failed opening is tried again by the next call.
+      opened.catch(() => opened = undefined);
+    }
     return opened;
   };
   const run = async <Value>(
@@ -21,14 +23,13 @@ export function createChatDatabase(owner: string): ChatStorage {
     work: (stores: Stores) => Value | Promise<Value>,
   ): Promise<Value> => {
     try {
-      const transaction = (await database()).transaction(["chats", "messages", "drafts"], mode);
+      const transaction = (await database()).transaction(["chats", "messages"], mode);
       const ended = endOf(transaction);
       // Without a reader of its own, a failure within `work` would count as unhandled.
       ended.catch(() => {});
       const value = await work({
         chats: transaction.objectStore("chats"),
         messages: transaction.objectStore("messages"),
-        drafts: transaction.objectStore("drafts"),
       });
       await ended;
       return value;
@@ -48,17 +49,6 @@ export function createChatDatabase(owner: string): ChatStorage {
       await run("readwrite", (stores) => apply(change, stores));
       channel?.postMessage(change.chatId);
     },
-    async draft(chatId) {
-      const found = await run("readonly", ({ drafts }) => answer<unknown>(drafts.get(chatId)));
-      return typeof found === "string" ? found : "";
-    },
-    async saveDraft(chatId, text) {
-      await run(
-        "readwrite",
-        ({ drafts }) =>
-          answer<unknown>(text === "" ? drafts.delete(chatId) : drafts.put(text, chatId)),
-      );
-    },
     subscribe(listener) {
       const hear = ({ data }: MessageEvent<unknown>) => {
         if (typeof data === "string") listener(data);
@@ -73,13 +63,12 @@ export function createChatDatabase(owner: string): ChatStorage {
   };
 }
 
-type Stores = Record<"chats" | "messages" | "drafts", IDBObjectStore>;
+type Stores = Record<"chats" | "messages", IDBObjectStore>;
 
-async function apply(change: ChatChange, { chats, messages, drafts }: Stores): Promise<void> {
+async function apply(change: ChatChange, { chats, messages }: Stores): Promise<void> {
   const { chatId, chat, put = [], remove = [], removeChat = false } = change;
   if (removeChat) {
     chats.delete(chatId);
-    drafts.delete(chatId);
     const ids = await answer<IDBValidKey[]>(messages.index("chat").getAllKeys(chatRange(chatId)));
     for (const id of ids) messages.delete(id);
     return;
@@ -98,13 +87,13 @@ function chatRange(chatId: string): IDBKeyRange {
 
 function openDatabase(name: string, { lost }: { lost: () => void }): Promise<IDBDatabase> {
   const { promise, resolve, reject } = Promise.withResolvers<IDBDatabase>();
-  const giveUp = setTimeout(() => reject(new Error("The storage does not answer")), openTimeoutMs);
+  // Where storage is blocked this throws, or it never answers.
   const request = indexedDB.open(name, 1);
+  const giveUp = setTimeout(() => reject(new Error("The storage does not answer")), openTimeoutMs);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("chats", { keyPath: "id" });
     request.result.createObjectStore("messages", { keyPath: "id" })
       .createIndex("chat", ["chatId", "order"]);
-    request.result.createObjectStore("drafts");
   };
   request.onsuccess = () => {
     const db = request.result;

@@ -10,7 +10,7 @@ export interface ChatChange {
   put?: readonly ChatMessage[];
   /** Ids of messages. */
   remove?: readonly string[];
-  /** Removes the chat, its messages and its draft. */
+  /** Removes the chat and its messages. */
   removeChat?: boolean;
 }
 
@@ -20,9 +20,6 @@ export interface ChatStorage {
   /** By `order`. */
   messages(chatId: string): Promise<ChatMessage[]>;
   write(change: ChatChange): Promise<void>;
-  /** What was typed and not sent; the key of a chat that is not there yet is "". */
-  draft(chatId: string): Promise<string>;
-  saveDraft(chatId: string, text: string): Promise<void>;
   /** Calls `listener` when somebody else changed a chat. */
   subscribe(listener: (chatId: string) => void): () => void;
   close(): void;
@@ -32,7 +29,6 @@ export interface ChatStorage {
 export function createMemoryStorage(): ChatStorage {
   const chats = new Map<string, Chat>();
   const messages = new Map<string, ChatMessage>();
-  const drafts = new Map<string, string>();
   const ofChat = (chatId: string) =>
     [...messages.values()].filter((message) => message.chatId === chatId);
   return {
@@ -43,15 +39,7 @@ export function createMemoryStorage(): ChatStorage {
       for (const message of put) messages.set(message.id, message);
       const removed = removeChat ? ofChat(chatId).map(({ id }) => id) : remove;
       for (const id of removed) messages.delete(id);
-      if (removeChat) {
-        chats.delete(chatId);
-        drafts.delete(chatId);
-      }
-      return Promise.resolve();
-    },
-    draft: (chatId) => Promise.resolve(drafts.get(chatId) ?? ""),
-    saveDraft(chatId, text) {
-      drafts.set(chatId, text);
+      if (removeChat) chats.delete(chatId);
       return Promise.resolve();
     },
     subscribe: () => () => {},

@@ -34,9 +34,6 @@ export interface Chats extends Observable {
   /** What its next answer is made with. */
   configure(chatId: string, change: Partial<Pick<Chat, "model" | "sampling">>): Promise<void>;
   remove(chatId: string): Promise<void>;
-  /** What was typed and not sent; "" is the chat that is not there yet. */
-  draft(chatId: string): Promise<string>;
-  saveDraft(chatId: string, text: string): Promise<void>;
   /** Stops what runs, and stores it. */
   close(): Promise<void>;
 }
@@ -349,8 +346,6 @@ export function createChats(deps: ChatsDeps): Chats {
       notifier.notify();
       await write({ chatId, removeChat: true });
     },
-    draft: (chatId) => storage.draft(chatId).catch(() => ""),
-    saveDraft: (chatId, text) => storage.saveDraft(chatId, text).catch(() => {}),
     async close() {
       unsubscribe();
       await Promise.all([...running.keys()].map(halt));

@@ -3,8 +3,11 @@
 
 import type { App } from "../app.ts";
 import { createChatClaims } from "./chat_claim.ts";
+import type { LocalHost } from "../local/local_host.ts";
 import { createChatDatabase } from "./chat_database.ts";
+import type { ChatInput } from "./chat_prompt.ts";
 import { type Chats, createChats } from "./chats.ts";
+import type { Home } from "./homes.ts";
 
 /** The same for each call, until someone else signs in. */
 export function chatsOf(app: App): Chats {
@@ -15,8 +18,8 @@ export function chatsOf(app: App): Chats {
   const chats = createChats({
     storage: createChatDatabase(owner),
     claims: createChatClaims(),
-    stream: (input, options) => app.homes.stream(chatCapability, input, options),
-    home: () => app.homes.state(chatPlugin(app)).kind === "browser" ? "browser" : "server",
+    stream: (input, options) => streamChat(app, input, options),
+    home: () => chatHome(app),
     nextFrame(show) {
       // A page that nobody sees has no frames.
       if (document.hidden) setTimeout(show, hiddenFrameMs);
@@ -35,6 +38,30 @@ export function chatPlugin(app: App): string {
     capabilities.some(({ id }) => id === chatCapability)
   );
   return owner?.id ?? "llmserver";
+}
+
+/** Where chats are answered now. */
+export function chatHome(app: App): Home {
+  return app.homes.state(chatPlugin(app)).kind === "browser" ? "browser" : "server";
+}
+
+async function* streamChat(
+  app: App,
+  input: ChatInput,
+  { signal }: { signal: AbortSignal },
+): AsyncGenerator<unknown, unknown> {
+  // A call does not wait for as long as a model's download takes; whoever asks does, and can stop it.
+  if (chatHome(app) === "browser") await bringModel(app.homes.local, { id: input.model, signal });
+  return yield* app.homes.stream(chatCapability, input, { signal });
+}
+
+async function bringModel(
+  local: LocalHost | undefined,
+  { id, signal }: { id: string; signal: AbortSignal },
+): Promise<void> {
+  const models = (await local?.storage())?.models ?? [];
+  if (models.some((model) => model.id === id && model.complete)) return;
+  await local?.fetchModel(id, { signal });
 }
 
 const opened = new WeakMap<App, { owner: string; chats: Chats }>();

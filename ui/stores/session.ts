@@ -38,7 +38,7 @@ export interface SessionDeps extends ServerAddress {
 export const sessionKey = "bkg.session";
 
 export function createSession(deps: SessionDeps): Session & Disposable {
-  const { storage, now = Date.now, timers = systemTimers, verifyTimeoutMs = 5000 } = deps;
+  const { storage, now = Date.now, timers = systemTimers, verifyTimeoutMs = 3000 } = deps;
   const notifier = createNotifier();
   let stored: StoredSession = {};
   let signingIn = false;

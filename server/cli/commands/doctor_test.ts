@@ -18,7 +18,10 @@ Deno.test("doctor: a server that is well, with a plugin that is not", async () =
   assert.equal(await runCli(["doctor", "--quiet"], before.io), 0);
   assert.equal(before.printed.out, "");
   assert.equal(await runCli(["doctor"], before.io), 0);
-  assert.match(before.printed.out, /^ok +server .* is ready\nok +plugin broken +stopped\n/);
+  assert.match(
+    before.printed.out,
+    /^ok +server .* is ready\n(?:ok .*\n)*ok +plugin broken +stopped\n/,
+  );
 
   await (await server.fetch("/api/plugins/broken/start", { method: "POST" })).body?.cancel();
   const after = terminal(env);
@@ -72,7 +75,12 @@ async function writePlugin(folder: string): Promise<void> {
       id: "broken",
       name: "Broken",
       version: "1.0.0",
-      capabilities: [{ id: "broken.call", title: "Call", inputSchema: { type: "object" } }],
+      capabilities: [{
+        id: "broken.call",
+        title: "Call",
+        inputSchema: { type: "object" },
+        outputSchema: {},
+      }],
     }),
   );
   await Deno.writeTextFile(

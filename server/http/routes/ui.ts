@@ -4,8 +4,8 @@
 import type { Context, Hono } from "hono";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { isKnownTag } from "../range.ts";
-import type { HttpEnv, RouteDeps } from "../services.ts";
-import type { StaticFile } from "../static_files.ts";
+import type { HttpConfig, HttpEnv, RouteDeps } from "../services.ts";
+import type { StaticFile, StaticFiles } from "../static_files.ts";
 
 /** Whether a path is the page's or one of its files'. */
 export function isPagePath(path: string): boolean {
@@ -14,16 +14,30 @@ export function isPagePath(path: string): boolean {
 
 export function uiRoutes(hono: Hono<HttpEnv>, { ui, config }: RouteDeps): void {
   if (ui === undefined) return;
-  const prefix = config.publicUrl === undefined ? "/" : new URL(config.publicUrl).pathname;
   let page: Promise<StaticFile> | undefined;
   for (const path of [...pagePaths, "/plugins/*"]) {
-    hono.get(path, async (context) => answer(context, await (page ??= rebase(ui.page, prefix))));
+    hono.get(path, async (context) => answer(context, await (page ??= pageFor(ui, config))));
   }
   hono.get("/assets/*", (context) => {
     const file = ui.get(context.env.path);
     if (file === undefined) throw new AppError("NOT_FOUND", "There is no such file");
     return answer(context, file);
   });
+}
+
+/** What a person sees at an address where nothing is: the page, which says so. */
+export async function lostPage(
+  context: Context<HttpEnv>,
+  { ui, config }: RouteDeps,
+): Promise<Response> {
+  if (ui === undefined) throw new AppError("NOT_FOUND", "This server has no page");
+  const { body, headers } = answer(context, await pageFor(ui, config));
+  return new Response(body, { status: 404, headers });
+}
+
+/** Whether a browser goes to an address, and not a script or a client of the API. */
+export function wantsPage(request: Request): boolean {
+  return request.method === "GET" && request.headers.get("accept")?.includes("text/html") === true;
 }
 
 const pagePaths: ReadonlySet<string> = new Set([
@@ -111,6 +125,10 @@ function chooseEncoding(accepted: string | null, file: StaticFile): "br" | "gzip
   if ("brotli" in file && takes("br")) return "br";
   if ("gzip" in file && takes("gzip")) return "gzip";
   return undefined;
+}
+
+function pageFor(ui: StaticFiles, { publicUrl }: HttpConfig): Promise<StaticFile> {
+  return rebase(ui.page, publicUrl === undefined ? "/" : new URL(publicUrl).pathname);
 }
 
 /** The page as it is below a proxy's path: every URL in it is relative to its base. */

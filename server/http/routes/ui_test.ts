@@ -171,3 +171,13 @@ function createPage(config: Partial<HttpConfig> = {}) {
     app.fetch(ask(path, { headers }));
   return { app, get, reads };
 }
+
+Deno.test("ui: a browser that goes astray gets the page as 404; an API's client is told so", async () => {
+  const { get } = createPage();
+  const lost = await get("/nowhere", { accept: "text/html,*/*" });
+  assert.equal(lost.status, 404);
+  assert.equal(await lost.text(), html);
+  assert.match(lost.headers.get("content-security-policy") ?? "", /^default-src 'none'/);
+  assert.equal((await get("/nowhere")).status, 401);
+  assert.equal((await get("/api/plugins", { accept: "text/html" })).status, 401);
+});

@@ -18,8 +18,14 @@ export interface AttackInput {
   channel: string;
 }
 
-/** Puts two plugins below `folder`: the attacker, and an innocent one that listens for it. */
-export async function writeAttackers(folder: string): Promise<void> {
+/** Puts plugins below `folder`: the attacker, an innocent one that listens for it, and one that runs a model. */
+export async function writeStrangers(folder: string): Promise<void> {
+  await writePlugin(folder, {
+    id: "writer",
+    capabilities: ["writer.complete"],
+    code: writerCode,
+    more: { engines: ["wllama"], permissions: { services: ["models"], models: ["*"] } },
+  });
   await writePlugin(folder, {
     id: "attacker",
     capabilities: ["attacker.try", "attacker.flood", "attacker.close", "attacker.spin"],
@@ -34,7 +40,12 @@ export async function writeAttackers(folder: string): Promise<void> {
 
 async function writePlugin(
   folder: string,
-  { id, capabilities, code }: { id: string; capabilities: string[]; code: string },
+  { id, capabilities, code, more = {} }: {
+    id: string;
+    capabilities: string[];
+    code: string;
+    more?: object;
+  },
 ): Promise<void> {
   await Deno.mkdir(join(folder, id));
   const manifest = {
@@ -44,6 +55,7 @@ async function writePlugin(
     version: "1.0.0",
     browser: true,
     limits: { timeoutMs: 4000 },
+    ...more,
     capabilities: capabilities.map((capability) => ({
       id: capability,
       title: capability,
@@ -65,6 +77,21 @@ const innocentCode = `
         return self.origin;
       },
       "innocent.heard": () => heard,
+    },
+  });`;
+
+const writerCode = `
+  import { definePlugin } from "@bkg/plugin";
+  export default definePlugin({
+    capabilities: {
+      "writer.complete": async ({ model, prompt, maxTokens, threads }, { ctx, principal, alive }) => {
+        const progress = () => alive();
+        const loaded = await ctx.engines.wllama.load(await ctx.models.open(model), { threads, progress });
+        let text = "";
+        const options = { principal, maxTokens, temperature: 0, progress };
+        for await (const piece of loaded.complete(prompt, options)) text += piece.text;
+        return { text, ...loaded.info() };
+      },
     },
   });`;
 

@@ -1,9 +1,9 @@
 // Signing in and out, as a person at a browser does it.
 
 import assert from "node:assert/strict";
-import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { skipUnless } from "../require.ts";
+import { findAccessibilityProblems } from "./accessibility.ts";
 import { browserProblem, openPageTest, type PageTest } from "./browser.ts";
 
 const name = "signing in at the page";
@@ -100,18 +100,14 @@ Deno.test({ name, ignore }, async (t) => {
 
   await t.step("the page is accessible, in light and dark, and fits a small phone", async () => {
     for (const colorScheme of ["light", "dark"] as const) {
-      const page = await test.newPage({ colorScheme, viewport: { width: 320, height: 640 } });
+      const viewport = { width: 320, height: 640 };
+      const page = await test.newPage({ colorScheme, viewport });
       await page.goto(`${test.server.url}/chats`);
       const field = page.getByLabel("Sign-in link or code");
       await field.fill("no such thing");
       await page.keyboard.press("Enter");
       await page.getByRole("alert").filter({ hasText: "no sign-in link or code" }).waitFor();
-      await page.evaluate(axe.source);
-      const found = await page.evaluate(async () => {
-        const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
-        return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`);
-      });
-      assert.deepEqual(found, []);
+      assert.deepEqual(await findAccessibilityProblems(page), []);
       assert.ok(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"));
       await page.context().close();
     }

@@ -1,0 +1,37 @@
+// `deno task screenshots`: every page, light, dark and on a phone, into docs/screenshots/.
+
+import { join } from "node:path";
+import { projectRoot } from "../../build/bundles.ts";
+import { openPageTest, signIn } from "./browser.ts";
+import { listedPages, pageListEnv, warmUp } from "./page_list.ts";
+
+const looks = {
+  light: { colorScheme: "light", viewport: { width: 1280, height: 800 } },
+  dark: { colorScheme: "dark", viewport: { width: 1280, height: 800 } },
+  phone: { colorScheme: "light", viewport: { width: 390, height: 844 }, isMobile: true },
+} as const;
+
+const folder = join(projectRoot, "docs/screenshots");
+await Deno.mkdir(folder, { recursive: true });
+await using test = await openPageTest({ env: pageListEnv });
+await warmUp(test.server);
+for (const [look, options] of Object.entries(looks)) {
+  const context = { ...options, reducedMotion: "reduce" } as const;
+  const stranger = await test.newPage(context);
+  const page = await test.newPage(context);
+  await signIn(page, test.server);
+  for (const { name, path, signedIn, settle } of listedPages) {
+    const shown = signedIn ? page : stranger;
+    await shown.goto("about:blank");
+    await shown.goto(`${test.server.url}/${path}`);
+    await settle(shown);
+    // Charts and the first samples of telemetry.
+    await shown.waitForTimeout(2500);
+    await shown.screenshot({ path: join(folder, `${name}-${look}.png`), animations: "disabled" });
+    console.log(`docs/screenshots/${name}-${look}.png`);
+  }
+}
+if (test.problems.length > 0) {
+  console.error(test.problems.join("\n"));
+  Deno.exitCode = 1;
+}
