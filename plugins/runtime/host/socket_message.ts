@@ -80,5 +80,4 @@ export const socketClose = {
   malformed: { code: 4400, reason: "too many messages could not be read" },
   sessionEnded: { code: 4401, reason: "the session has ended" },
   tooSlow: { code: 4408, reason: "the client reads too slowly" },
-  tooMany: { code: 4429, reason: "too many sockets" },
 } as const;
