@@ -54,7 +54,10 @@ export async function buildBundles(
 /** Throws UNSUPPORTED_FEATURE where nothing can be built. */
 export function loadBundler(): Promise<typeof import("./esbuild.ts")> {
   if (isPacked()) {
-    throw new AppError("UNSUPPORTED_FEATURE", "This bkg cannot bundle TypeScript: give it plugin.js");
+    throw new AppError(
+      "UNSUPPORTED_FEATURE",
+      "This bkg cannot bundle TypeScript: give it plugin.js",
+    );
   }
   // By a computed name: what is packed into a binary must not take the bundler in.
   return import(new URL("./esbuild.ts", import.meta.url).href);
@@ -72,4 +75,3 @@ function readStamp(path: string): Stamp | undefined {
     return undefined;
   }
 }
-

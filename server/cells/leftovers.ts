@@ -36,7 +36,7 @@ function isAlive(pid: number): boolean {
   if (Deno.build.os !== "linux") return true;
   try {
     return Deno.statSync(`/proc/${pid}`).isDirectory;
-  } catch {
-    return false;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
   }
 }

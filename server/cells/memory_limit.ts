@@ -3,6 +3,7 @@
 
 import type { CellSpec, Enforcement } from "../../plugins/runtime/host/cell.ts";
 import { createMemoryCgroup } from "./cgroup.ts";
+import { readRssBytes } from "./proc.ts";
 
 export interface MemoryLimit {
   readonly enforcement: Enforcement;
@@ -42,7 +43,10 @@ export function limitMemory(
   const dataLimitKb = Math.ceil(limits.memoryMb * 1024 + isolates(engines.length) * isolateDataKb);
   return {
     enforcement: {
-      memory: wanted.filter((hold) => hold !== "cgroup" || cgroup !== undefined),
+      memory: wanted.filter((hold) => {
+        if (hold === "cgroup") return cgroup !== undefined;
+        return hold !== "poll" || readRssBytes(Deno.pid) !== undefined;
+      }),
       cpu: "reported",
     },
     limitBytes,

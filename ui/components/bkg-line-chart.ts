@@ -257,9 +257,9 @@ export class BkgLineChart extends LitElement {
       const summary = summarize(column);
       if (summary === undefined) return `${label}: not measured.`;
       const { current, min, max } = summary;
-      return `${label}: now ${this.format(current)}, lowest ${this.format(min)}, highest ${
-        this.format(max)
-      } in ${span}.`;
+      return `${label}: now ${
+        current === undefined ? "not measured" : this.format(current)
+      }, lowest ${this.format(min)}, highest ${this.format(max)} in ${span}.`;
     }).join(" ");
   }
 

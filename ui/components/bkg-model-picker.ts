@@ -139,9 +139,10 @@ export class BkgModelPicker extends LitElement {
   #place(event: ToggleEvent): void {
     if (event.newState !== "open") return;
     const { left, bottom } = this.button.getBoundingClientRect();
-    const width = Math.min(menuWidth, innerWidth - 16);
+    const { clientWidth } = document.documentElement;
+    const width = Math.min(menuWidth, clientWidth - 16);
     this.menu.style.width = `${width}px`;
-    this.menu.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    this.menu.style.left = `${Math.max(8, Math.min(left, clientWidth - width - 8))}px`;
     this.menu.style.top = `${bottom + 6}px`;
     this.menu.style.maxHeight = `${Math.max(160, innerHeight - bottom - 24)}px`;
   }

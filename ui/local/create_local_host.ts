@@ -4,6 +4,7 @@
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
 import type { EngineName } from "../../plugins/runtime/contract/manifest.ts";
 import type { Bus, PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
+import { createThreadBudget } from "../../plugins/runtime/host/thread_budget.ts";
 import { createPluginHost } from "../../plugins/runtime/host/plugin_host.ts";
 import { createNotifier } from "../stores/observable.ts";
 import type { LocalHost, LocalSource, Progress } from "./local_host.ts";
@@ -30,6 +31,10 @@ interface LocalPlugin {
 
 export function createLocalHost({ source, principal, threads }: LocalHostDeps): LocalHost {
   const { subscribe, notify } = createNotifier();
+  // One for all plugins of the page, though each has a host of its own.
+  const budget = createThreadBudget(
+    threads ?? (globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1),
+  );
   const plugins = new Map<string, LocalPlugin>();
   const starts = new Map<string, Promise<void>>();
   const held = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -105,7 +110,7 @@ export function createLocalHost({ source, principal, threads }: LocalHostDeps): 
       plugins: [{ source: pluginId, origin, manifest, loadCode: () => Promise.resolve(code) }],
       spawnCell: createSpawnWorker({ keeper: keeper.get, parts, files: models.reader }),
       models: models.serviceFor(manifest),
-      threads: threads ?? (globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1),
+      threads: budget,
       state: {
         load: () => ({
           enabled: true,

@@ -18,7 +18,7 @@ import "../components/bkg-message.ts";
 import "../components/bkg-model-picker.ts";
 import { nameDocument } from "../components/bkg-page-header.ts";
 import "../components/bkg-sampling.ts";
-import { capText, formatBytes } from "../components/format.ts";
+import { capText, formatBytes, formatCount } from "../components/format.ts";
 import "../components/icons.ts";
 import { DraftKeeper } from "../controllers/draft_keeper.ts";
 import { FollowEnd } from "../controllers/follow_end.ts";
@@ -52,6 +52,8 @@ export class BkgChats extends LitElement {
   private accessor settings: Readonly<Record<string, unknown>> = {};
   @state()
   private accessor drawer: "none" | "chats" | "sampling" = "none";
+  @state()
+  private accessor maxShown = firstShown;
   /** Why the last question was not taken. */
   @state()
   private accessor refused: string | undefined;
@@ -214,9 +216,15 @@ export class BkgChats extends LitElement {
     const lastQuestion = messages.findLast(({ role }) => role === "user")?.id;
     const last = messages.at(-1)?.id;
     const busy = this.#running !== undefined;
+    const earlier = messages.length - this.maxShown;
     return html`
       <div class="column ${messages.length > manyMessages ? "long" : ""}">
-        ${repeat(messages, ({ id }) => id, (message) =>
+        ${earlier <= 0 ? nothing : html`
+          <button type="button" class="earlier" @click=${() => this.maxShown += firstShown}>
+            Show earlier messages (${formatCount(earlier)})
+          </button>
+        `}
+        ${repeat(messages.slice(-this.maxShown), ({ id }) => id, (message) =>
           html`
             <bkg-message
               .message=${message}
@@ -392,6 +400,7 @@ export class BkgChats extends LitElement {
     this.#drafts.flush();
     this.chatId = chatId;
     this.refused = undefined;
+    this.maxShown = firstShown;
     this.draft = this.#drafts.read(this.#draftKey);
   }
 
@@ -527,6 +536,7 @@ const suggestions = [
   "Explain how a heat pump works.",
 ];
 const manyMessages = 30;
+const firstShown = 100;
 const modelKey = "bkg.chats.model";
 const remembered = createBrowserStorage({ open: () => localStorage, events: globalThis });
 

@@ -47,6 +47,9 @@ export const chatsStyles = css`
     gap: var(--wa-space-2xs) var(--wa-space-s);
     min-width: 0;
   }
+  bkg-model-picker {
+    max-width: 18rem;
+  }
   bkg-home-switch {
     flex: none;
     max-width: 14rem;
@@ -108,6 +111,19 @@ export const chatsStyles = css`
   .long bkg-message:not(:last-child) {
     content-visibility: auto;
     contain-intrinsic-size: auto 10rem;
+  }
+  .earlier {
+    justify-self: center;
+    min-height: 2.25rem;
+    padding: 0 var(--wa-space-m);
+    border: 0;
+    border-radius: var(--wa-border-radius-m);
+    background: none;
+    color: var(--wa-color-text-link);
+    font: inherit;
+    font-size: var(--wa-font-size-s);
+    font-weight: var(--wa-font-weight-semibold);
+    cursor: pointer;
   }
   .start {
     display: grid;

@@ -87,6 +87,5 @@ export function defaultModel(
   return list.find(({ id }) => id === last) ?? list[0];
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
-}
+/** "7b" comes before "13b". */
+const { compare } = new Intl.Collator("en", { numeric: true });

@@ -18,7 +18,7 @@ import {
 } from "./plugin_config.ts";
 import type { LogStore } from "./plugin_log.ts";
 import { createRegistry, type InstalledPlugin } from "./registry.ts";
-import { createThreadBudget } from "./thread_budget.ts";
+import { createThreadBudget, type ThreadBudget } from "./thread_budget.ts";
 import { systemTimers, type Timers } from "./timers.ts";
 
 /** Keeps the operator's decisions. */
@@ -32,8 +32,8 @@ export interface PluginHostDeps {
   plugins: readonly InstalledPlugin[];
   spawnCell: SpawnCell;
   models: ModelService;
-  /** Threads that all plugins share: the cores of the machine. */
-  threads: number;
+  /** Threads that all plugins share: the cores of the machine, or a budget that several hosts share. */
+  threads: number | ThreadBudget;
   state: PluginStateStore;
   /** Keeps audit entries; called once for each, when its count is final. */
   auditSink?: (pluginId: string, entry: AuditEntry) => void;
@@ -56,7 +56,9 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
   const now = deps.now ?? Date.now;
   const monotonicNow = deps.monotonicNow ?? (() => performance.now());
   const timers = deps.timers ?? systemTimers;
-  const threads = createThreadBudget(deps.threads);
+  const threads = typeof deps.threads === "number"
+    ? createThreadBudget(deps.threads)
+    : deps.threads;
   const registry = createRegistry(deps.plugins, { now: monotonicNow });
   const journal = createEventJournal({
     stored: Array.from(

@@ -57,7 +57,7 @@ const pagePolicy = [
   "font-src 'self'",
   // data: is how icons come out of the script; nothing leaves the machine by it.
   "connect-src 'self' data:",
-  "worker-src 'self' blob:",
+  "worker-src 'self'",
   "frame-src 'self'",
   "manifest-src 'self'",
   "base-uri 'self'",
@@ -79,11 +79,6 @@ const permissionsPolicy = [
   "usb",
 ].map((feature) => `${feature}=()`).join(", ");
 
-/** What the frame of strangers' plugins loads: its origin is opaque, so to it this server is another one. */
-function isForStrangers(path: string): boolean {
-  return path.startsWith("/assets/stranger_");
-}
-
 function answer(context: Context<HttpEnv>, file: StaticFile): Response {
   const asked = context.req.raw.headers;
   const encoding = chooseEncoding(asked.get("accept-encoding"), file);
@@ -97,9 +92,7 @@ function answer(context: Context<HttpEnv>, file: StaticFile): Response {
     "content-security-policy": file.contentSecurityPolicy ?? pagePolicy,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
-    "cross-origin-resource-policy": isForStrangers(context.env.path)
-      ? "cross-origin"
-      : "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "permissions-policy": permissionsPolicy,
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

@@ -110,10 +110,6 @@ Deno.test("ui: HEAD tells the length, 304 does not read the file, and a file's o
   assert.equal(boot.headers.get("cross-origin-embedder-policy"), "require-corp");
   assert.equal(boot.headers.get("cross-origin-resource-policy"), "same-origin");
   assert.equal(boot.headers.get("cache-control"), "no-cache");
-  const frame = await get("/assets/stranger_frame.js", { origin: "null" });
-  assert.equal(frame.status, 200);
-  assert.equal(frame.headers.get("cross-origin-resource-policy"), "cross-origin");
-  await frame.body?.cancel();
 });
 
 Deno.test("ui: behind a proxy's path the page's base is that path, packed and tagged anew", async () => {
@@ -154,7 +150,6 @@ function createPage(config: Partial<HttpConfig> = {}) {
       immutable: true,
     }],
     ["/assets/boot.js", boot],
-    ["/assets/stranger_frame.js", boot],
     ["/secret", boot],
   ]);
   const ui: StaticFiles = {
