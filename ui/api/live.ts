@@ -140,8 +140,6 @@ export function createLive(deps: LiveDeps): Live {
         return refuse();
       case shutdownCode:
         return lose("The server is restarting");
-      case tooManyCode:
-        return lose("Too many pages are connected to the server", longDelayMs);
       case tooSlowCode:
         return lose("This page could not keep up with the server");
       default:
@@ -238,7 +236,6 @@ const signOfLife: ClientMessage = { action: "UNSUB", topic: "jobs" };
 const shutdownCode: typeof socketClose.shutdown.code = 1001;
 const sessionEndedCode: typeof socketClose.sessionEnded.code = 4401;
 const tooSlowCode: typeof socketClose.tooSlow.code = 4408;
-const tooManyCode: typeof socketClose.tooMany.code = 4429;
 
 function readMessage(data: unknown): ServerMessage | undefined {
   try {

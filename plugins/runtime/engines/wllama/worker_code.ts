@@ -35,7 +35,8 @@ export async function withWorkerCode<Result>(
     constructor(url: string | URL, options?: WorkerOptions) {
       // Of an opaque origin, where strangers' plugins run in a page, Chromium starts no module from a blob; the
       // code is the same as a classic script. Deno has modules alone: there the boot's prelude makes it one again.
-      super(url, globalThis.origin === "null" ? { ...options, type: "classic" } : options);
+      const { origin } = globalThis as { origin?: string };
+      super(url, origin === "null" ? { ...options, type: "classic" } : options);
       this.postMessage({ bkgWasm: wasm }, [wasm]);
     }
   };
