@@ -172,7 +172,11 @@ async function withServer(
 ): Promise<void> {
   const calls: Call[] = [];
   const app = createApp({
-    host: { bus: storyBus(calls), list: () => [] } as unknown as PluginHost,
+    host: {
+      bus: storyBus(calls),
+      list: () => [],
+      subscribe: () => () => {},
+    } as unknown as PluginHost,
     auth: createOperatorAuthenticator(token),
     models: {
       list: () => Promise.resolve([model]),

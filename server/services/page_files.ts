@@ -3,6 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { PageFile } from "../build/page.ts";
 import type { StaticFile, StaticFiles } from "../http/static_files.ts";
 
@@ -14,7 +15,7 @@ export function openPageFiles(folder: string): StaticFiles {
   const open = (path: string): StaticFile | undefined => {
     const file = Object.hasOwn(files, path) ? files[path] : undefined;
     if (file === undefined) return undefined;
-    const read = (ending = "") => Deno.readFileSync(join(folder, path + ending));
+    const read = (ending = "") => readCurrent(join(folder, path + ending));
     const policy = policies[path]?.(() => new TextDecoder().decode(read()));
     return {
       contentType: file.contentType,
@@ -37,6 +38,16 @@ export function openPageFiles(folder: string): StaticFiles {
   const page = open("/index.html");
   if (page === undefined) throw new Error(`"${folder}" has no index.html`);
   return { get: (path) => path === "/index.html" ? undefined : open(path), page };
+}
+
+/** A build in the meantime took away what belongs to the one that this server began with. */
+function readCurrent(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Deno.readFileSync(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new AppError("NOT_FOUND", "The page was built anew; start the server again", { cause });
+  }
 }
 
 /**

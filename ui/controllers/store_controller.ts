@@ -17,7 +17,9 @@ export class StoreController implements ReactiveController {
 
   hostConnected(): void {
     const update = () => this.#host.requestUpdate();
-    this.#stop = this.#stores().flatMap((store) => store === undefined ? [] : store.subscribe(update));
+    this.#stop = this.#stores().flatMap((store) =>
+      store === undefined ? [] : store.subscribe(update)
+    );
   }
 
   hostDisconnected(): void {

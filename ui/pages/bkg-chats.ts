@@ -10,6 +10,7 @@ import { toAppError } from "../../plugins/runtime/contract/error.ts";
 import type { PluginConfig } from "../../plugins/runtime/host/host.ts";
 import { type App, appContext } from "../app.ts";
 import "../components/bkg-chat-list.ts";
+import "../components/bkg-chat-start.ts";
 import type { BkgComposer } from "../components/bkg-composer.ts";
 import "../components/bkg-composer.ts";
 import "../components/bkg-empty-state.ts";
@@ -65,7 +66,8 @@ export class BkgChats extends LitElement {
 
   #chats!: Chats;
   #models!: ChatModels;
-  #wasRunning = false;
+  /** The shown chat, while it is being answered. */
+  #ranIn: string | undefined;
   #homeSeen = "";
   readonly #drafts = new DraftKeeper(this, remembered);
   readonly #follow = new FollowEnd(this, {
@@ -106,10 +108,11 @@ export class BkgChats extends LitElement {
     const seen = `${homes.state(this.#plugin).kind} ${homes.local?.downloads.size ?? 0}`;
     if (this.#homeSeen !== "" && this.#homeSeen !== seen) void this.#models.load();
     this.#homeSeen = seen;
-    const running = this.#running !== undefined;
-    if (this.#wasRunning && !running) this.said = describeEnd(this.#messages?.at(-1));
-    else if (running) this.said = "";
-    this.#wasRunning = running;
+    const running = this.#running === undefined ? undefined : this.chatId;
+    const ended = this.#ranIn !== undefined && running === undefined;
+    if (ended && this.#ranIn === this.chatId) this.said = describeEnd(this.#messages?.at(-1));
+    else if (running !== undefined) this.said = "";
+    this.#ranIn = running;
   }
 
   override render() {
@@ -195,7 +198,15 @@ export class BkgChats extends LitElement {
 
   #conversation() {
     const { chatId } = this;
-    if (chatId === undefined) return this.#start();
+    if (chatId === undefined) {
+      return html`
+        <bkg-chat-start
+          .models=${this.#models}
+          .home=${this.#home}
+          @bkg-suggest=${(event: CustomEvent<string>) => this.#suggest(event.detail)}
+        ></bkg-chat-start>
+      `;
+    }
     if (this.#chats.list !== undefined && this.#chats.chat(chatId) === undefined) {
       return html`
         <div class="start">
@@ -237,46 +248,6 @@ export class BkgChats extends LitElement {
               @bkg-edit=${(event: CustomEvent<string>) => this.#edit(event.detail)}
             ></bkg-message>
           `)}
-      </div>
-    `;
-  }
-
-  #start() {
-    const { list, error } = this.#models;
-    if (list?.length === 0) {
-      return html`
-        <div class="start">
-          <bkg-empty-state
-            icon=${error === undefined ? "box" : "wifi-off"}
-            heading=${error === undefined ? "No model yet" : "The models could not be read"}
-            text=${error === undefined
-              ? "Put GGUF files into the folder “models” of the server's data folder, or name folders in BKG_MODEL_PATHS. A model's name is its file's name."
-              : `${
-                capText(error.message, 300)
-              }. Models that are in this browser already can be asked without the server.`}
-          >
-            <wa-button ?loading=${this.#models.loading} @click=${() => this.#models.load()}>
-              <wa-icon slot="start" name="refresh"></wa-icon>Look again
-            </wa-button>
-          </bkg-empty-state>
-        </div>
-      `;
-    }
-    return html`
-      <div class="start">
-        <div>
-          <h2>What is on your mind?</h2>
-          <p class="quiet">
-            ${this.#home === "browser"
-              ? "The model runs in this browser: nothing that you write leaves this device."
-              : "The model runs on your own server. Chats are kept in this browser."}
-          </p>
-        </div>
-        <div class="suggestions">
-          ${suggestions.map((text) =>
-            html`<button type="button" @click=${() => this.#suggest(text)}>${text}</button>`
-          )}
-        </div>
       </div>
     `;
   }
@@ -530,11 +501,6 @@ function describeEnd(message: ChatMessage | undefined): string {
   return `Answer: ${capText(message.text, 600)}`;
 }
 
-const suggestions = [
-  "Tell me a story about a fox and a lantern.",
-  "Write a short poem about the sea.",
-  "Explain how a heat pump works.",
-];
 const manyMessages = 30;
 const firstShown = 100;
 const modelKey = "bkg.chats.model";

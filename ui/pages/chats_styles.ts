@@ -127,42 +127,8 @@ export const chatsStyles = css`
   }
   .start {
     display: grid;
-    align-content: center;
-    justify-items: center;
-    gap: var(--wa-space-l);
+    place-items: center;
     min-height: 100%;
-    padding-block: var(--wa-space-xl);
-    text-align: center;
-  }
-  .start h2 {
-    font-size: var(--wa-font-size-xl);
-    letter-spacing: -0.02em;
-  }
-  .start p {
-    max-width: 30rem;
-    margin-block-start: var(--wa-space-2xs);
-    text-wrap: balance;
-  }
-  .suggestions {
-    display: flex;
-    flex-wrap: wrap;
-    justify-content: center;
-    gap: var(--wa-space-xs);
-    max-width: 38rem;
-  }
-  .suggestions button {
-    min-height: 2.25rem;
-    padding: var(--wa-space-2xs) var(--wa-space-m);
-    border: var(--bkg-card-border);
-    border-radius: 1.25rem;
-    background: var(--wa-color-surface-raised);
-    color: var(--wa-color-text-normal);
-    font: inherit;
-    font-size: var(--wa-font-size-s);
-    cursor: pointer;
-  }
-  .suggestions button:hover {
-    background: var(--bkg-hover);
   }
   .skeletons {
     display: grid;

@@ -19,8 +19,13 @@ export interface PageTest extends AsyncDisposable {
   readonly problems: string[];
 }
 
+export interface OpenPageTestOptions extends StartServerOptions {
+  /** Further arguments of Chromium's command line. */
+  browserArgs?: readonly string[];
+}
+
 /** Starts a server as a user would, and a browser beside it. */
-export async function openPageTest(options: StartServerOptions = {}): Promise<PageTest> {
+export async function openPageTest(options: OpenPageTestOptions = {}): Promise<PageTest> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(browserProblem());
   const parts = new AsyncDisposableStack();
@@ -29,7 +34,7 @@ export async function openPageTest(options: StartServerOptions = {}): Promise<Pa
     const browser = await chromium.launch({
       executablePath,
       // Containers give Chromium no namespaces for its own sandbox; pages here are the project's own.
-      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+      args: ["--no-sandbox", "--disable-dev-shm-usage", ...options.browserArgs ?? []],
     });
     parts.defer(() => browser.close());
     const problems: string[] = [];

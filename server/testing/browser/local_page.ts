@@ -36,6 +36,15 @@ export async function untilInPage(page: Page, expression: string): Promise<void>
   }
 }
 
+/** Waits until `holds` answers true, at most 15 s. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!await holds()) {
+    if (performance.now() > deadline) throw new Error(`Not within 15 s: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** What a capability answers, wherever its plugin runs: a stream's result, or the one value. */
 export function callInPage<Value>(
   page: Page,
