@@ -168,7 +168,7 @@ export class BkgPlugin extends LitElement {
               status=${plugin.status} ?disabled=${!plugin.enabled}
             ></bkg-plugin-status>
             <span class="tag">${capText(plugin.version, 30)}</span>
-            <span class="tag">${plugin.origin === "builtin" ? "part of bkg" : "third party"}</span>
+            <span class="tag">${plugin.origin === "builtin" ? "built in" : "external"}</span>
           </span>
           <div class="controls">
             ${plugin.browser

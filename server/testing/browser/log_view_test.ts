@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { LogLine } from "../../../plugins/runtime/host/host.ts";
+import { describeRow } from "../../../ui/components/log_buffer.ts";
 import { skipUnless } from "../require.ts";
 import { type ServerProcess, startServer } from "../server_process.ts";
 import { browserProblem, openPageTest, type PageTest, signIn } from "./browser.ts";
@@ -68,27 +69,31 @@ Deno.test({
       );
     });
 
-    await t.step("who reads further up goes on reading there, until told to follow again", async () => {
-      await page.locator("bkg-log-view .log").hover();
-      await page.mouse.wheel(0, -5000);
-      await page.getByRole("button", { name: "To the newest" }).waitFor();
-      await page.waitForTimeout(200);
-      const top = await firstVisible(page);
-      assert.match(top, /^line \d+$/);
-      await write(server, { count: 300, from: 5000 });
-      await until(async () => (await download(page)).at(-1)?.endsWith("line 5299") === true);
-      assert.equal(await firstVisible(page), top);
-      assert.ok(await rows.count() < 100);
-      await page.getByRole("button", { name: "To the newest" }).click();
-      await rows.getByText("line 5299", { exact: true }).waitFor();
-    });
+    await t.step(
+      "who reads further up goes on reading there, until told to follow again",
+      async () => {
+        await page.locator("bkg-log-view .log").hover();
+        await page.mouse.wheel(0, -5000);
+        await page.getByRole("button", { name: "To the newest" }).waitFor();
+        await page.waitForTimeout(200);
+        const top = await firstVisible(page);
+        assert.match(top, /^line \d+$/);
+        await write(server, { count: 300, from: 5000 });
+        await until(async () => (await download(page)).at(-1)?.endsWith("line 5299") === true);
+        assert.equal(await firstVisible(page), top);
+        assert.ok(await rows.count() < 100);
+        await page.getByRole("button", { name: "To the newest" }).click();
+        await rows.getByText("line 5299", { exact: true }).waitFor();
+      },
+    );
 
     assert.deepEqual(test.problems, []);
   },
 });
 
 Deno.test({
-  name: "bkg-log-view: a killed server's log goes on by itself, each line once; a gap is shown as one",
+  name:
+    "bkg-log-view: a killed server's log goes on by itself, each line once; a gap is shown as one",
   ignore: skipUnless("the log over a restart", browserProblem()),
   async fn(t) {
     await using test = await openNoisy();
@@ -115,11 +120,7 @@ Deno.test({
       const { lines } = await (await server.fetch(`/api/plugins/${noisyId}/logs?lines=1000`))
         .json() as { lines: LogLine[] };
       const shown = await download(page);
-      const text = lines.map(({ atMs, message }) => [new Date(atMs).toISOString(), message]);
-      assert.deepEqual(
-        shown.map((line) => [line.split(" ", 1)[0], line.replace(linePrefix, "")]),
-        text.map(([at, message], index) => [at, shown[index]?.includes("{") ? shown[index].replace(linePrefix, "") : message]),
-      );
+      assert.deepEqual(shown, lines.map((line) => describeRow({ kind: "line", line })));
       const counted = shown.flatMap((line) => /line (\d+)$/.exec(line)?.[1] ?? []);
       assert.deepEqual(counted, numbers(0, 400).map(String));
       assert.equal(await page.getByText("Some lines are missing here").count(), 0);
@@ -145,6 +146,8 @@ Deno.test({
     });
   },
 });
+
+const live = `document.querySelector("bkg-app").app.live.state`;
 
 interface NoisyTest extends PageTest {
   readonly env: Record<string, string>;
@@ -178,20 +181,19 @@ function write(server: ServerProcess, input: unknown): Promise<unknown> {
   return callNoisy(server, "noisy.write", input);
 }
 
-/** The rows that exist, oldest first, without their fields. */
-async function messages(page: Page): Promise<string[]> {
-  return await page.evaluate(`(${log}).flatMap((line) =>
-    line.querySelector(".message").firstChild === null ? [] : [messageOf(line)])`
-    .replace("messageOf(line)", messageOf)) as string[];
+/** Of the rows that exist, oldest first. */
+function messages(page: Page): Promise<string[]> {
+  return page.locator("bkg-log-view .line .message").allTextContents();
 }
 
+/** The message of the first row that is seen whole. */
 async function firstVisible(page: Page): Promise<string> {
-  return await page.evaluate(`(() => {
-    const lines = ${log};
-    const { top } = lines[0].closest(".log").getBoundingClientRect();
-    const line = lines.find((line) => line.getBoundingClientRect().top >= top - 1);
-    return ${messageOf};
-  })()`) as string;
+  const frame = await page.locator("bkg-log-view .log").boundingBox();
+  for (const row of await page.locator("bkg-log-view .line").all()) {
+    const { y = -Infinity } = await row.boundingBox() ?? {};
+    if (frame !== null && y >= frame.y) return await row.locator(".message").innerText();
+  }
+  throw new Error("No row is seen");
 }
 
 /** Every line that the view's filter shows, as it saves them. */

@@ -122,7 +122,7 @@ function hostileSchema() {
   };
 }
 
-/** `noisy.write` takes {lines: [{message, level?}]}, or {count, from} for as many "line <n>". */
+/** `noisy.write` takes {lines: [{message, level?, fields?}]}, or {count, from} for as many "line <n>". */
 const code = `import { definePlugin } from "@bkg/plugin";
 export default definePlugin({
   setup({ log, settings }) {
@@ -139,7 +139,7 @@ export default definePlugin({
     "noisy.fail": () => { throw new Error(${JSON.stringify(`On purpose: ${markup}`)}); },
     "noisy.echo": (input) => input,
     async "noisy.write"({ lines = [], count = 0, from = 0 }, { state: { log } }) {
-      for (const { level = "info", message } of lines) log[level](message, { [message]: message });
+      for (const { level = "info", message, fields } of lines) log[level](message, fields);
       for (let n = from; n < from + count; n++) {
         log.info("line " + n);
         // Of more than a thousand in a second the host keeps none.

@@ -7,7 +7,14 @@ import { skipUnless } from "../require.ts";
 import type { ServerProcess } from "../server_process.ts";
 import { browserProblem, openPageTest, type PageTest, signIn } from "./browser.ts";
 import { inPage, until } from "./local_page.ts";
-import { callNoisy, hostileLines, markup, noisyId, startNoisy, writeNoisyPlugin } from "./noisy_plugin.ts";
+import {
+  callNoisy,
+  hostileLines,
+  markup,
+  noisyId,
+  startNoisy,
+  writeNoisyPlugin,
+} from "./noisy_plugin.ts";
 
 const secret = "key-that-nobody-sees-again";
 
@@ -39,7 +46,7 @@ Deno.test({
         const heading = page.getByRole("heading", { level: 1 });
         assert.equal(await heading.innerText(), `\ufffdgnp.exe ${markup}`);
         await callNoisy(server, "noisy.write", {
-          lines: hostileLines.map((message) => ({ message, level: "error" })),
+          lines: hostileLines.map((message) => ({ message, fields: { [message]: message } })),
         });
         for (const width of [1280, 360]) {
           await page.setViewportSize({ width, height: 800 });
