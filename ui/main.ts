@@ -43,8 +43,9 @@ function createPageApp(): App {
     problem: findBrowserProblem({
       isSecureContext,
       location,
-      Worker,
-      WebAssembly,
+      // A hardened browser may lack either, and naming it would throw.
+      Worker: globalThis.Worker,
+      WebAssembly: globalThis.WebAssembly,
       storage: navigator.storage,
     }),
     async loadHost() {

@@ -46,6 +46,23 @@ Deno.test("docs/plugins.md: the example is the one in docs/examples, and its cal
   );
 });
 
+Deno.test("docs/websocket.md: the example hears events, and its call answers", async () => {
+  await using server = await startServer();
+  const page = await readDoc("docs/websocket.md");
+  const example = block(page, "ts", "new WebSocket")
+    .replaceAll("ws://127.0.0.1:43119", server.url.replace("http", "ws"));
+  const file = join(server.dataDir, "example.js");
+  await Deno.writeTextFile(
+    file,
+    `const token = ${JSON.stringify(server.token)};\n` +
+      example.replace("message: unknown", "message"),
+  );
+  const printed = await run(Deno.execPath(), ["run", "-A", "--no-config", file]);
+  assert.match(printed, /^llmserver (?:stopped|starting|running)/);
+  assert.match(printed, /^\d{15,} info Started llmserver/m);
+  assert(printed.match(/^1 ./gm)!.length > 5, printed);
+});
+
 Deno.test("every link of README and docs/ leads to a file", async () => {
   const pages = ["README.md", "CHANGELOG.md"];
   for await (const page of markdownFiles("docs")) pages.push(page);

@@ -9,7 +9,8 @@ import { browserProblem, openPageTest, signIn } from "./browser.ts";
 import { callInPage, type Completion, greedy, moveToBrowser, tryInPage } from "./local_page.ts";
 
 Deno.test({
-  name: "plain http under another name: signs in, chats on the server, and says why no plugin runs here",
+  name:
+    "plain http under another name: signs in, chats on the server, and says why no plugin runs here",
   ignore: skipUnless("the page over plain http", browserProblem()),
   async fn(t) {
     await using test = await openPageTest({
@@ -37,7 +38,7 @@ Deno.test({
       await page.goto(`${lan.url}/plugins/llmserver`);
       await why.waitFor();
       await checkRefusal(page);
-      const advice = await page.locator("bkg-home-switch").innerText();
+      const advice = await page.locator("bkg-home-switch #below").innerText();
       assert.match(advice, new RegExp(`http://localhost:${port}`));
       assert.match(advice, new RegExp(`ssh -L ${port}:127\\.0\\.0\\.1:${port} bkg\\.test`));
       assert.match(advice, /https behind a reverse proxy/);
@@ -105,7 +106,8 @@ for (const [name, { script, told, advice }] of Object.entries(absent)) {
 }
 
 Deno.test({
-  name: "a page that a proxy took the isolation from: plugins run here in one thread, and it says so",
+  name:
+    "a page that a proxy took the isolation from: plugins run here in one thread, and it says so",
   ignore: skipUnless("a page without isolation", browserProblem()),
   async fn() {
     await using test = await openPageTest();
@@ -144,6 +146,6 @@ async function chat(page: Page): Promise<void> {
   await area.fill("Tell me a story about a fox and a lantern.");
   await area.press("Enter");
   await page.locator("article.answer .facts").getByText(/tokens\/s/).waitFor();
-  const text = await page.locator("article.answer bkg-markdown").innerText();
+  const text = await page.locator("article.answer .body").innerText();
   assert.ok(text.length > 20, text);
 }
