@@ -64,6 +64,8 @@ export interface HttpMetrics {
   readonly contentType: string;
   /** `route` is a pattern such as "/api/plugins/:id", never a client's text. */
   observe(method: string, route: string, status: number, seconds: number): void;
+  /** WebSockets that are open now. */
+  setSockets(count: number): void;
   render(host: PluginHost): Promise<string>;
 }
 

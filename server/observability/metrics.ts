@@ -9,6 +9,7 @@ export interface Metrics {
   readonly registry: Registry;
   readonly contentType: string;
   observe(method: string, route: string, status: number, seconds: number): void;
+  setSockets(count: number): void;
   /** The Prometheus text, with the plugins' telemetry of this moment. */
   render(host: PluginHost): Promise<string>;
 }
@@ -28,8 +29,14 @@ export function createMetrics(): Metrics {
       for (const { labels, count } of cells.values()) this.inc(labels, count);
     },
   });
+  const sockets = new Gauge({
+    name: "bkg_websockets_open",
+    help: "WebSockets that are open",
+    registers: [registry],
+  });
   return {
     registry,
+    setSockets: (count) => sockets.set(count),
     contentType: registry.contentType,
     observe(method, route, status, seconds) {
       const key = `${method} ${route} ${status}`;

@@ -21,7 +21,7 @@ export interface PluginSockets {
 }
 
 export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): PluginSockets {
-  const { host, auth, config, log, now = () => performance.now() } = services;
+  const { host, auth, config, log, metrics, now = () => performance.now() } = services;
   const limits: SocketLimits = { ...defaultLimits, ...config.sockets };
   const fanOut = createEventFanOut(host);
   const live = new Set<PluginSocket>();
@@ -71,6 +71,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
       isGone = true;
       connection.end("client");
       if (--open === 0) clearInterval(sweep);
+      metrics.setSockets(open);
       log.debug("socket closed", {
         requestId,
         principal: principal.id,
@@ -82,6 +83,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     socket.onerror = gone;
     live.add(connection);
     if (open++ === 0) sweep = setInterval(checkProgress, limits.stallTimeoutMs);
+    metrics.setSockets(open);
     unwatch = auth.watch(bearer, () => connection.end(socketClose.sessionEnded));
     if (connection.endedWith !== undefined) unwatch();
     return response;

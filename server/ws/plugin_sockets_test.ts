@@ -71,11 +71,13 @@ Deno.test("an upgrade takes the key as a subprotocol or a header, and selects bk
   await tool.close();
 });
 
-Deno.test("the limit of sockets: one more is told when to come back", async () => {
+Deno.test("the limit of sockets: they are counted, and one more is told when to come back", async () => {
   await using served = serveSocketHost({}, { config: { sockets: { maxSockets: 2 } } });
   const [one, two] = [await served.open(), await served.open()];
-  const response = await fetch(`${served.server.url}/healthz`);
-  await response.body?.cancel();
+  const metrics = await fetch(`${served.server.url}/metrics`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  assert.match(await metrics.text(), /^bkg_websockets_open 2$/m);
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: served.server.port });
   const head = Object.entries(offered).map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const text = `GET /ws/plugins HTTP/1.1\r\nhost: localhost\r\n${head}\r\n`;
