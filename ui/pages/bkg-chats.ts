@@ -3,7 +3,6 @@
 import { consume } from "@lit/context";
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
-import { repeat } from "lit/directives/repeat.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/drawer/drawer.js";
 import { toAppError } from "../../plugins/runtime/contract/error.ts";
@@ -15,11 +14,11 @@ import type { BkgComposer } from "../components/bkg-composer.ts";
 import "../components/bkg-composer.ts";
 import "../components/bkg-empty-state.ts";
 import "../components/bkg-home-switch.ts";
-import "../components/bkg-message.ts";
+import "../components/bkg-message-list.ts";
 import "../components/bkg-model-picker.ts";
 import { nameDocument } from "../components/bkg-page-header.ts";
 import "../components/bkg-sampling.ts";
-import { capText, formatBytes, formatCount } from "../components/format.ts";
+import { capText, formatBytes } from "../components/format.ts";
 import "../components/icons.ts";
 import { DraftKeeper } from "../controllers/draft_keeper.ts";
 import { FollowEnd } from "../controllers/follow_end.ts";
@@ -53,8 +52,6 @@ export class BkgChats extends LitElement {
   private accessor settings: Readonly<Record<string, unknown>> = {};
   @state()
   private accessor drawer: "none" | "chats" | "sampling" = "none";
-  @state()
-  private accessor maxShown = firstShown;
   /** Why the last question was not taken. */
   @state()
   private accessor refused: string | undefined;
@@ -72,7 +69,7 @@ export class BkgChats extends LitElement {
   readonly #drafts = new DraftKeeper(this, remembered);
   readonly #follow = new FollowEnd(this, {
     scroller: () => this.renderRoot.querySelector(".messages"),
-    content: () => this.renderRoot.querySelector(".column"),
+    content: () => this.renderRoot.querySelector("bkg-message-list"),
   });
 
   static override styles = [sharedStyles, chatsStyles];
@@ -220,35 +217,15 @@ export class BkgChats extends LitElement {
         </div>
       `;
     }
-    const messages = this.#messages;
-    if (messages === undefined) {
-      return html`<div class="column skeletons" aria-hidden="true"><i></i><i></i><i></i><i></i></div>`;
-    }
-    const lastQuestion = messages.findLast(({ role }) => role === "user")?.id;
-    const last = messages.at(-1)?.id;
-    const busy = this.#running !== undefined;
-    const earlier = messages.length - this.maxShown;
     return html`
-      <div class="column ${messages.length > manyMessages ? "long" : ""}">
-        ${earlier <= 0 ? nothing : html`
-          <button type="button" class="earlier" @click=${() => this.maxShown += firstShown}>
-            Show earlier messages (${formatCount(earlier)})
-          </button>
-        `}
-        ${repeat(messages.slice(-this.maxShown), ({ id }) => id, (message) =>
-          html`
-            <bkg-message
-              .message=${message}
-              .waiting=${message.state === "running" && message.text === ""
-                ? this.#waiting
-                : undefined}
-              ?last=${message.id === last || message.id === lastQuestion}
-              ?busy=${busy}
-              @bkg-regenerate=${this.#regenerate}
-              @bkg-edit=${(event: CustomEvent<string>) => this.#edit(event.detail)}
-            ></bkg-message>
-          `)}
-      </div>
+      <bkg-message-list
+        .chatId=${chatId}
+        .messages=${this.#chats.messages(chatId)}
+        .waiting=${this.#waiting}
+        ?busy=${this.#running !== undefined}
+        @bkg-regenerate=${this.#regenerate}
+        @bkg-edit=${(event: CustomEvent<string>) => this.#edit(event.detail)}
+      ></bkg-message-list>
     `;
   }
 
@@ -371,7 +348,6 @@ export class BkgChats extends LitElement {
     this.#drafts.flush();
     this.chatId = chatId;
     this.refused = undefined;
-    this.maxShown = firstShown;
     this.draft = this.#drafts.read(this.#draftKey);
   }
 
@@ -501,8 +477,6 @@ function describeEnd(message: ChatMessage | undefined): string {
   return `Answer: ${capText(message.text, 600)}`;
 }
 
-const manyMessages = 30;
-const firstShown = 100;
 const modelKey = "bkg.chats.model";
 const remembered = createBrowserStorage({ open: () => localStorage, events: globalThis });
 

@@ -95,55 +95,10 @@ export const chatsStyles = css`
   .messages:focus-visible {
     outline-offset: -2px;
   }
-  .column {
-    display: grid;
-    gap: var(--wa-space-l);
-    grid-template-columns: minmax(0, 1fr);
-    max-width: var(--bkg-reading-width);
-    margin-inline: auto;
-    padding-block: var(--wa-space-l) var(--wa-space-xl);
-  }
-  /* Room for focus rings: a message that is laid out lazily cuts what is outside of it. */
-  bkg-message {
-    margin-inline: -0.5rem;
-    padding-inline: 0.5rem;
-  }
-  .long bkg-message:not(:last-child) {
-    content-visibility: auto;
-    contain-intrinsic-size: auto 10rem;
-  }
-  .earlier {
-    justify-self: center;
-    min-height: 2.25rem;
-    padding: 0 var(--wa-space-m);
-    border: 0;
-    border-radius: var(--wa-border-radius-m);
-    background: none;
-    color: var(--wa-color-text-link);
-    font: inherit;
-    font-size: var(--wa-font-size-s);
-    font-weight: var(--wa-font-weight-semibold);
-    cursor: pointer;
-  }
   .start {
     display: grid;
     place-items: center;
     min-height: 100%;
-  }
-  .skeletons {
-    display: grid;
-    gap: var(--wa-space-l);
-  }
-  .skeletons i {
-    display: block;
-    height: 4.5rem;
-    border-radius: var(--bkg-card-radius);
-    background: var(--bkg-hover);
-  }
-  .skeletons i:nth-child(odd) {
-    width: 45%;
-    height: 2.5rem;
-    margin-inline-start: auto;
   }
   .foot {
     position: relative;
