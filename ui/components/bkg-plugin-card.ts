@@ -174,7 +174,11 @@ export class BkgPluginCard extends LitElement {
               ${plugin.origin === "external" ? html`<span class="tag">external</span>` : nothing}
             </div>
           </div>
-          <bkg-plugin-status .status=${status} .disabled=${!plugin.enabled}></bkg-plugin-status>
+          <bkg-plugin-status
+            .status=${status}
+            .disabled=${!plugin.enabled}
+            .unhealthy=${plugin.healthy === false}
+          ></bkg-plugin-status>
         </header>
         <dl>
           ${up ? this.#usage(telemetry) : this.#about()} ${this.#calls(telemetry)}

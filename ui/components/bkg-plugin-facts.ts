@@ -59,6 +59,10 @@ export class BkgPluginFacts extends LitElement {
             "Restarts",
             plugin.restarts === 0 ? "None" : formatPlural(plugin.restarts, "restart"),
           )}
+          ${fact(
+            "Health",
+            plugin.healthy === undefined ? "" : plugin.healthy ? "Well" : "Not well",
+          )}
           ${fact("Engines", plugin.engines.join(", "))}
           ${fact("Starts", plugin.autostart ? "With the server" : "With its first call")}
           ${fact(

@@ -11,6 +11,9 @@ export class BkgPluginStatus extends LitElement {
   /** A plugin that the operator disabled shows that instead of "Stopped". */
   @property({ type: Boolean })
   accessor disabled = false;
+  /** It runs, and says at its health check that it is not well. */
+  @property({ type: Boolean, reflect: true })
+  accessor unhealthy = false;
 
   static override styles = css`
     :host {
@@ -30,7 +33,8 @@ export class BkgPluginStatus extends LitElement {
     :host([status="stopping"]) {
       --color: var(--bkg-status-starting);
     }
-    :host([status="error"]) {
+    :host([status="error"]),
+    :host([status="running"][unhealthy]) {
       --color: var(--bkg-status-error);
     }
     .dot {
@@ -64,7 +68,11 @@ export class BkgPluginStatus extends LitElement {
   `;
 
   override render() {
-    const word = this.disabled && this.status === "stopped" ? "Disabled" : words[this.status];
+    const word = this.disabled && this.status === "stopped"
+      ? "Disabled"
+      : this.unhealthy && this.status === "running"
+      ? "Unhealthy"
+      : words[this.status];
     return html`<span class="dot" aria-hidden="true"></span>${word}`;
   }
 }

@@ -10,6 +10,7 @@ import type { LiveState } from "../api/live.ts";
 import { type App, appContext } from "../app.ts";
 import "../components/bkg-attention.ts";
 import "../components/bkg-empty-state.ts";
+import "../components/bkg-browser-models.ts";
 import "../components/bkg-model-list.ts";
 import "../components/bkg-page-header.ts";
 import "../components/bkg-plugin-card.ts";
@@ -152,6 +153,7 @@ export class BkgDashboard extends LitElement {
         ${this.#plugins(list)}
       </section>
       <bkg-model-list></bkg-model-list>
+      <bkg-browser-models></bkg-browser-models>
     `;
   }
 

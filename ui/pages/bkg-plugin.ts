@@ -165,7 +165,9 @@ export class BkgPlugin extends LitElement {
         <bkg-page-header .back=${back} heading=${plugin.name} lead=${plugin.description}>
           <span slot="badge" class="row">
             <bkg-plugin-status
-              status=${plugin.status} ?disabled=${!plugin.enabled}
+              status=${plugin.status}
+              ?disabled=${!plugin.enabled}
+              ?unhealthy=${plugin.healthy === false}
             ></bkg-plugin-status>
             <span class="tag">${capText(plugin.version, 30)}</span>
             <span class="tag">${plugin.origin === "builtin" ? "built in" : "external"}</span>

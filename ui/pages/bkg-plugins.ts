@@ -162,8 +162,11 @@ export class BkgPlugins extends LitElement {
           </span>
         </th>
         <td role="cell" class="status">
-          <bkg-plugin-status .status=${plugin.status} .disabled=${!plugin
-            .enabled}></bkg-plugin-status>
+          <bkg-plugin-status
+            .status=${plugin.status}
+            .disabled=${!plugin.enabled}
+            .unhealthy=${plugin.healthy === false}
+          ></bkg-plugin-status>
           <small class="number">${this.#since(plugin)}</small>
         </td>
         <td role="cell" class="number" data-label="Uses">

@@ -7,7 +7,7 @@ import type { PluginTelemetry } from "../../../plugins/runtime/host/host.ts";
 import { skipUnless } from "../require.ts";
 import { type ServerProcess, startServer } from "../server_process.ts";
 import { browserProblem, openPageTest, type PageTest, signIn } from "./browser.ts";
-import { until } from "./local_page.ts";
+import { greedy, until } from "./local_page.ts";
 
 Deno.test({
   name:
@@ -35,6 +35,7 @@ Deno.test({
     assert.equal(new URL(page.url()).search, search);
     await checkKept(page, partial);
     await retry(page);
+    checkProblems(test);
   },
 });
 
@@ -59,6 +60,7 @@ Deno.test({
     await answer.getByText("The answer broke off").waitFor();
     await checkKept(page, partial);
     await retry(page);
+    checkProblems(test);
   },
 });
 
@@ -78,6 +80,7 @@ Deno.test({
     await answer.getByText('Plugin "llmserver" crashed').waitFor();
     await checkKept(page, partial);
     await retry(page);
+    checkProblems(test);
     assert.notEqual((await telemetry(server)).pid, pid);
   },
 });
@@ -100,8 +103,10 @@ Deno.test({
     await keeper?.evaluate("self.close()");
     const answer = page.locator("article.answer");
     await answer.getByText("The answer broke off").waitFor();
+    console.log(await answer.innerText());
     await checkKept(page, partial);
     await retry(page);
+    checkProblems(test);
     assert.match(await answer.locator(".facts").innerText(), /in this browser/);
   },
 });
@@ -140,6 +145,7 @@ async function openChats(test: PageTest): Promise<Page> {
 
 /** Asks, and answers what has come of the answer while more of it comes. */
 async function askLong(page: Page): Promise<string> {
+  await page.locator("bkg-model-picker").getByText(greedy.model).first().waitFor();
   const area = page.locator("bkg-composer textarea");
   await area.fill("Tell me a story about a fox and a lantern.");
   await area.press("Enter");
@@ -169,6 +175,11 @@ async function retry(page: Page): Promise<void> {
   assert.ok((await answerText(page)).length > 100);
   assert.equal(await answer.count(), 1);
   assert.equal(await answer.getByText("The answer broke off").count(), 0);
+}
+
+/** The browser itself tells of what it did not reach, and of what was refused; all else is a fault of the page. */
+function checkProblems({ problems }: PageTest): void {
+  assert.deepEqual(problems.filter((text) => !/net::ERR_|status of 401|WebSocket/.test(text)), []);
 }
 
 async function telemetry(server: ServerProcess): Promise<PluginTelemetry> {

@@ -84,26 +84,30 @@ const absent = {
   },
 };
 
-for (const [name, { script, told, advice }] of Object.entries(absent)) {
-  Deno.test({
-    name: `a browser with ${name}: chats on the server, and says why no plugin runs here`,
-    ignore: skipUnless(`a browser with ${name}`, browserProblem()),
-    async fn() {
-      await using test = await openPageTest();
-      const page = await test.newPage();
-      await page.addInitScript(script);
-      await signIn(page, test.server, "plugins/llmserver");
-      await page.getByText(told).waitFor();
-      await page.getByText(advice).waitFor();
-      await checkRefusal(page);
-      const moved = await tryInPage(page, `homes.moveToBrowser("llmserver")`);
-      assert.equal(moved.error?.code, "UNSUPPORTED_FEATURE");
-      await page.goto(`${test.server.url}/chats`);
-      await chat(page);
-      assert.deepEqual(test.problems, []);
-    },
-  });
-}
+Deno.test({
+  name:
+    "a browser that lacks what plugins need: chats on the server, and says why no plugin runs here",
+  ignore: skipUnless("a browser that lacks something", browserProblem()),
+  async fn(t) {
+    await using test = await openPageTest();
+    for (const [name, { script, told, advice }] of Object.entries(absent)) {
+      await t.step(name, async () => {
+        const page = await test.newPage();
+        await page.addInitScript(script);
+        await signIn(page, test.server, "plugins/llmserver");
+        await page.getByText(told).waitFor();
+        await page.getByText(advice).waitFor();
+        await checkRefusal(page);
+        const moved = await tryInPage(page, `homes.moveToBrowser("llmserver")`);
+        assert.equal(moved.error?.code, "UNSUPPORTED_FEATURE");
+        await page.goto(`${test.server.url}/chats`);
+        await chat(page);
+        assert.deepEqual(test.problems, []);
+        await page.context().close();
+      });
+    }
+  },
+});
 
 Deno.test({
   name:
@@ -142,6 +146,7 @@ async function checkRefusal(page: Page): Promise<void> {
 
 /** Asks, and waits for the whole answer. */
 async function chat(page: Page): Promise<void> {
+  await page.locator("bkg-model-picker").getByText(greedy.model).first().waitFor();
   const area = page.locator("bkg-composer textarea");
   await area.fill("Tell me a story about a fox and a lantern.");
   await area.press("Enter");

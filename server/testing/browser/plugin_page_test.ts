@@ -125,9 +125,12 @@ Deno.test({
       await count.getByRole("spinbutton", { name: /^To/ }).fill("31337");
       await count.getByRole("radio", { name: "Code" }).check({ force: true });
       const { token } = await storedSession(page);
+      await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
       for (const language of ["curl", "JavaScript", "Python"]) {
         await count.getByRole("radio", { name: language }).check({ force: true });
-        const text = await count.locator("bkg-code-block pre").innerText();
+        await count.getByRole("button", { name: "Copy: Example" }).click();
+        const text = await page.evaluate("navigator.clipboard.readText()") as string;
+        assert.equal(text, await count.locator("bkg-code-block pre").textContent());
         assert.match(text, /31337/);
         assert.match(text, /TOKEN/);
         assert.ok(!text.includes(token) && !text.includes(server.token));
@@ -178,6 +181,7 @@ Deno.test({
         await page.getByRole("button", { name: "Save settings" }).click();
         await page.getByText("Saved", { exact: true }).waitFor();
         await form.getByText("Set; it is never shown again").waitFor();
+        assert.equal((await page.evaluate(pageText) as string).includes(secret), false);
         await tab("Logs");
         await page.getByText(`Ready with 4 threads, key of ${secret.length}`).waitFor();
         assert.deepEqual(await page.evaluate("[...statuses]"), ["running"]);

@@ -48,6 +48,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "what the browser holds is shown with its size, kept while in use, and removed on demand",
+  ignore: skipUnless("models in the browser", browserProblem()),
+  async fn() {
+    await using test = await openPageTest();
+    const page = await test.newPage();
+    await signIn(page, test.server, "dashboard");
+    await page.getByText("demo-stories").waitFor();
+    assert.equal(await page.getByText("Models in this browser").count(), 0);
+    await inPage(page, `(await host()).fetchModel("demo-stories-q8_0")`);
+    await page.reload();
+    await page.getByRole("heading", { name: "Models in this browser" }).waitFor();
+    await page.getByText(/in use; the browser allows about/).waitFor();
+    await page.getByRole("button", { name: "Remove demo-stories-q8_0 from this browser" }).click();
+    await page.getByRole("heading", { name: "Models in this browser" }).waitFor({
+      state: "hidden",
+    });
+    assert.deepEqual(await inPage(page, `(await (await host()).storage()).models`), []);
+    assert.deepEqual(test.problems, []);
+  },
+});
+
 /** Sends a question and waits for the whole answer. */
 async function ask(page: Page, question: string): Promise<{ text: string; facts: string }> {
   const made = page.getByRole("list", { name: "How this answer was made" });
