@@ -101,10 +101,9 @@ export class BkgBrowserModels extends LitElement {
         <wa-button
           size="s"
           appearance="outlined"
-          aria-label="Remove ${name} from this browser"
           ?disabled=${inUse}
           @click=${() => this.#evict(id)}
-        >Remove</wa-button>
+        >Remove<span class="visually-hidden"> ${name} from this browser</span></wa-button>
       </li>
     `;
   }
