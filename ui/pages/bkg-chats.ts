@@ -414,6 +414,8 @@ export class BkgChats extends LitElement {
       request: { chatId?: string | undefined; model: string; sampling: Sampling },
     ) => Promise<void>,
   ): Promise<void> {
+    // Whoever is fast asks before the models are known.
+    if (this.#models.list === undefined) await this.#models.load();
     const model = this.#model;
     if (model === undefined) {
       this.refused = "Choose a model first";

@@ -16,6 +16,7 @@ export interface ChatModels extends Observable {
   /** Why the server's were not read; `list` then holds what is in this browser. */
   readonly error: WireError | undefined;
   readonly loading: boolean;
+  /** Reads them anew; who asks while they are read waits for the same. */
   load(): Promise<void>;
   /** How far a model's way into this browser is. */
   download(modelId: string): Progress | undefined;
@@ -26,7 +27,7 @@ export function createChatModels(app: Pick<App, "api" | "homes">): ChatModels {
   let remote: readonly RemoteModel[] | undefined;
   let list: readonly ChatModel[] | undefined;
   let error: WireError | undefined;
-  let loading = false;
+  let loading: Promise<void> | undefined;
 
   const readRemote = async () => {
     try {
@@ -52,31 +53,35 @@ export function createChatModels(app: Pick<App, "api" | "homes">): ChatModels {
       return error;
     },
     get loading() {
-      return loading;
+      return loading !== undefined;
     },
     download: (modelId) => app.homes.local?.downloads.get(modelId),
-    async load() {
-      if (loading) return;
-      loading = true;
+    load() {
+      loading ??= read().finally(() => {
+        loading = undefined;
+        notifier.notify();
+      });
       notifier.notify();
-      const [, here] = await Promise.all([readRemote(), readHere()]);
-      const known = new Set(remote?.map(({ id }) => id));
-      // Without the server, what is here can be asked all the same.
-      const onlyHere = [...here].filter(([id]) => !known.has(id)).map(([id, size]) => ({
-        id,
-        format: "gguf",
-        size,
-        chatTemplate: true,
-      }));
-      const all = [...remote ?? [], ...onlyHere].filter(({ format }) => format === "gguf");
-      if (remote !== undefined || all.length > 0 || error !== undefined) {
-        list = all.map((model) => ({ ...model, here: here.has(model.id) }))
-          .sort((a, b) => Number(b.chatTemplate) - Number(a.chatTemplate) || compare(a.id, b.id));
-      }
-      loading = false;
-      notifier.notify();
+      return loading;
     },
   };
+
+  async function read(): Promise<void> {
+    const [, here] = await Promise.all([readRemote(), readHere()]);
+    const known = new Set(remote?.map(({ id }) => id));
+    // Without the server, what is here can be asked all the same.
+    const onlyHere = [...here].filter(([id]) => !known.has(id)).map(([id, size]) => ({
+      id,
+      format: "gguf",
+      size,
+      chatTemplate: true,
+    }));
+    const all = [...remote ?? [], ...onlyHere].filter(({ format }) => format === "gguf");
+    if (remote !== undefined || all.length > 0 || error !== undefined) {
+      list = all.map((model) => ({ ...model, here: here.has(model.id) }))
+        .sort((a, b) => Number(b.chatTemplate) - Number(a.chatTemplate) || compare(a.id, b.id));
+    }
+  }
 }
 
 /** The model to ask when none was chosen: the last one, else the first that was made to chat. */

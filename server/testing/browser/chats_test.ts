@@ -123,6 +123,17 @@ Deno.test({
       assert.deepEqual(await findAccessibilityProblems(page), []);
     });
 
+    await t.step("asked before the models are known: the question waits for them", async () => {
+      await page.route("**/api/models", async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await route.continue();
+      });
+      await page.goto("/chats");
+      await ask(page, "Tell me a story about a snail.");
+      await answers.first().getByRole("button", { name: "Answer again" }).waitFor();
+      await page.unroute("**/api/models");
+    });
+
     assert.deepEqual(test.problems, []);
   },
 });
