@@ -213,9 +213,12 @@ export class BkgNavigation extends LitElement {
             </div>
             <bkg-theme-switch></bkg-theme-switch>
             <hr>
+            <a class="item" href="docs" target="_blank" rel="noopener">
+              <wa-icon name="external-link"></wa-icon>API reference
+            </a>
             <button class="item" @click=${() => this.app.session.signOut()}>
-            <wa-icon name="sign-out"></wa-icon>Sign out
-          </button>
+              <wa-icon name="sign-out"></wa-icon>Sign out
+            </button>
           </div>
         </div>
       </nav>
