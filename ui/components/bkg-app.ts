@@ -76,7 +76,10 @@ export class BkgApp extends LitElement {
 
   override render() {
     if (this.app === undefined) return nothing;
-    if (!this.#signedIn) return this.page === signInPage ? signInPage.render({}) : this.#failed();
+    if (!this.#signedIn) {
+      if (this.failure !== undefined) return this.#failed();
+      return this.page === signInPage ? signInPage.render({}) : nothing;
+    }
     return html`
       <button class="skip" @click=${this.#skip}>Skip to content</button>
       <bkg-navigation .current=${this.page?.path ?? ""}></bkg-navigation>
