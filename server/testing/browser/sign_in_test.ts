@@ -113,7 +113,8 @@ Deno.test({ name, ignore }, async (t) => {
     }
   });
 
-  assert.deepEqual(test.problems, []);
+  // The browser tells of every 401, and some come after what asked for them is over.
+  assert.deepEqual(test.problems.filter((text) => !/status of 401/.test(text)), []);
 });
 
 /** The browser itself writes one line about each refused exchange. */
