@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { projectRoot } from "../server/build/bundles.ts";
 import { startServer } from "../server/testing/server_process.ts";
+import { startReference } from "./reference/start.ts";
 import { median, type Section } from "./report.ts";
 
 const rounds = 5;
@@ -18,8 +19,8 @@ export async function measureCallRate(): Promise<Section> {
   await using hop = await startReference("bare_hop.ts");
   const targets = {
     bkg: { url: `${server.url}/api/capabilities/bench.echo`, token: server.token },
-    hono: { url: hono.url, token: "" },
-    hop: { url: hop.url, token: "" },
+    hono: { url: `${hono.url}/echo`, token: "" },
+    hop: { url: `${hop.url}/echo`, token: "" },
   };
   const results: Record<keyof typeof targets, Load[]> = { bkg: [], hono: [], hop: [] };
   for (let round = -1; round < rounds; round++) {
@@ -85,24 +86,5 @@ async function runWrk({ url, token }: { url: string; token: string }): Promise<L
     rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]),
     p99Ms: Number(p99[1]) * scale,
     failed: Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0),
-  };
-}
-
-async function startReference(file: string): Promise<{ url: string } & AsyncDisposable> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(projectRoot, "bench/reference", file)],
-    cwd: projectRoot,
-    stdout: "piped",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const { value } = await reader.read();
-  const { port } = JSON.parse(value ?? "{}") as { port: number };
-  return {
-    url: `http://127.0.0.1:${port}/echo`,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.status;
-      await reader.cancel();
-    },
   };
 }

@@ -14,6 +14,13 @@ export interface ListedPage {
   settle(page: Page): Promise<void>;
 }
 
+/** How each page is looked at. */
+export const looks = {
+  light: { colorScheme: "light", viewport: { width: 1280, height: 800 } },
+  dark: { colorScheme: "dark", viewport: { width: 1280, height: 800 } },
+  phone: { colorScheme: "light", viewport: { width: 360, height: 780 }, isMobile: true },
+} as const;
+
 const heading = (name: string | RegExp) => async (page: Page) => {
   await page.getByRole("heading", { level: 1, name }).waitFor();
 };

@@ -5,13 +5,7 @@ import type { Page } from "playwright-core";
 import { skipUnless } from "../require.ts";
 import { findAccessibilityProblems } from "./accessibility.ts";
 import { browserProblem, openPageTest, signIn } from "./browser.ts";
-import { listedPages, pageListEnv, warmUp } from "./page_list.ts";
-
-const looks = {
-  light: { colorScheme: "light", viewport: { width: 1280, height: 800 } },
-  dark: { colorScheme: "dark", viewport: { width: 1280, height: 800 } },
-  phone: { colorScheme: "light", viewport: { width: 360, height: 740 }, isMobile: true },
-} as const;
+import { listedPages, looks, pageListEnv, warmUp } from "./page_list.ts";
 
 Deno.test({
   name: "every page is clean: axe-core, console, policy, and a phone's width",

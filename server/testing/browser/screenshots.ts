@@ -3,13 +3,7 @@
 import { join } from "node:path";
 import { projectRoot } from "../../build/bundles.ts";
 import { openPageTest, signIn } from "./browser.ts";
-import { listedPages, pageListEnv, warmUp } from "./page_list.ts";
-
-const looks = {
-  light: { colorScheme: "light", viewport: { width: 1280, height: 800 } },
-  dark: { colorScheme: "dark", viewport: { width: 1280, height: 800 } },
-  phone: { colorScheme: "light", viewport: { width: 390, height: 844 }, isMobile: true },
-} as const;
+import { listedPages, looks, pageListEnv, warmUp } from "./page_list.ts";
 
 const folder = join(projectRoot, "docs/screenshots");
 await Deno.mkdir(folder, { recursive: true });
