@@ -2,6 +2,7 @@
 
 import { css, html, LitElement } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { iconButtonStyles } from "../theme/icon_button_styles.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import "./icons.ts";
 
@@ -19,26 +20,10 @@ export class BkgCopyButton extends LitElement {
 
   static override styles = [
     sharedStyles,
+    iconButtonStyles,
     css`
       :host {
         display: inline-block;
-      }
-      button {
-        display: grid;
-        place-items: center;
-        width: 2rem;
-        height: 2rem;
-        padding: 0;
-        border: 0;
-        border-radius: var(--wa-border-radius-m);
-        background: none;
-        color: var(--wa-color-text-quiet);
-        font-size: var(--wa-font-size-m);
-        cursor: pointer;
-      }
-      button:hover {
-        background: var(--bkg-hover);
-        color: var(--wa-color-text-normal);
       }
       .copied,
       .copied:hover {
@@ -61,7 +46,7 @@ export class BkgCopyButton extends LitElement {
     return html`
       <button
         type="button"
-        class=${this.outcome}
+        class="icon ${this.outcome}"
         aria-label=${this.label}
         title=${word || this.label}
         @click=${this.#copy}

@@ -7,6 +7,7 @@ import "@awesome.me/webawesome/dist/components/button/button.js";
 import type { ErrorCode } from "../../plugins/runtime/contract/error.ts";
 import { splitThinking } from "../markdown/thinking.ts";
 import type { AnswerFacts, ChatMessage } from "../stores/chat.ts";
+import { iconButtonStyles } from "../theme/icon_button_styles.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import "./bkg-copy-button.ts";
 import "./bkg-markdown.ts";
@@ -34,7 +35,7 @@ export class BkgMessage extends LitElement {
   @query("textarea")
   private accessor area!: HTMLTextAreaElement | null;
 
-  static override styles = [sharedStyles, messageStyles];
+  static override styles = [sharedStyles, iconButtonStyles, messageStyles];
 
   override render() {
     return this.message.role === "user" ? this.#question() : this.#answer();

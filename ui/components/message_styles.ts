@@ -47,23 +47,6 @@ export const messageStyles = css`
       opacity: 1;
     }
   }
-  .icon {
-    display: grid;
-    place-items: center;
-    width: 2rem;
-    height: 2rem;
-    padding: 0;
-    border: 0;
-    border-radius: var(--wa-border-radius-m);
-    background: none;
-    color: var(--wa-color-text-quiet);
-    font-size: var(--wa-font-size-m);
-    cursor: pointer;
-  }
-  .icon:hover {
-    background: var(--bkg-hover);
-    color: var(--wa-color-text-normal);
-  }
   .link {
     min-height: 1.75rem;
     padding: 0;

@@ -4,7 +4,7 @@
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
 import { closeNames } from "../../plugins/runtime/contract/close_names.ts";
 import type { Manifest } from "../../plugins/runtime/contract/manifest.ts";
-import type { ModelSummary } from "../../plugins/runtime/contract/model_summary.ts";
+import { summarizeModel } from "../../plugins/runtime/contract/model_summary.ts";
 import type { ModelService } from "../../plugins/runtime/host/broker.ts";
 import type { LocalHost, LocalSource, LocalStorage, Progress, RemoteModel } from "./local_host.ts";
 import { downloadModel } from "./model_download.ts";
@@ -52,7 +52,7 @@ export function createModelStorage(
         for (const { model } of index.list()) {
           if (!remote.has(model.id) && await files.has(model)) remote.set(model.id, model);
         }
-        return [...remote.values()].map(describe);
+        return [...remote.values()].map(summarizeModel);
       },
       async open(id) {
         const model = await openHeld(id, waitOf(manifest));
@@ -205,17 +205,4 @@ function stillFetching(id: string, progress: Progress | undefined): AppError {
     `The model "${id}" is being fetched into this browser${share}`,
     { details: { retryAfterMs: 5000 } },
   );
-}
-
-function describe(model: RemoteModel): ModelSummary {
-  const { id, size, format, chatTemplate, name, description, contextLength } = model;
-  return {
-    id,
-    size,
-    format,
-    chatTemplate,
-    ...(name === undefined ? {} : { name }),
-    ...(description === undefined ? {} : { description }),
-    ...(contextLength === undefined ? {} : { contextLength }),
-  };
 }

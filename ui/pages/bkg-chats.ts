@@ -30,6 +30,7 @@ import type { Chats } from "../stores/chats.ts";
 import { chatHome, chatPlugin, chatsOf } from "../stores/chats_of.ts";
 import { createBrowserStorage } from "../stores/browser_storage.ts";
 import type { Home } from "../stores/homes.ts";
+import { iconButtonStyles } from "../theme/icon_button_styles.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import { chatsStyles } from "./chats_styles.ts";
 
@@ -72,7 +73,7 @@ export class BkgChats extends LitElement {
     content: () => this.renderRoot.querySelector("bkg-message-list"),
   });
 
-  static override styles = [sharedStyles, chatsStyles];
+  static override styles = [sharedStyles, iconButtonStyles, chatsStyles];
 
   constructor() {
     super();

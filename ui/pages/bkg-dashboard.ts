@@ -9,9 +9,9 @@ import type { PluginView } from "../../plugins/runtime/host/host.ts";
 import type { LiveState } from "../api/live.ts";
 import { type App, appContext } from "../app.ts";
 import "../components/bkg-attention.ts";
-import "../components/bkg-empty-state.ts";
 import "../components/bkg-browser-models.ts";
 import "../components/bkg-model-list.ts";
+import { noPlugins } from "../components/no_plugins.ts";
 import "../components/bkg-page-header.ts";
 import "../components/bkg-plugin-card.ts";
 import { formatBytes, formatCount, formatPercent, unknownNumber } from "../components/format.ts";
@@ -192,17 +192,7 @@ export class BkgDashboard extends LitElement {
   }
 
   #plugins(list: readonly PluginView[]) {
-    if (list.length === 0) {
-      return html`
-        <div class="card">
-          <bkg-empty-state
-            icon="plug"
-            heading="No plugins"
-            text="Name the folders of plugins in BKG_PLUGIN_PATHS when you start the server; each has a plugin.json and a bundle."
-          ></bkg-empty-state>
-        </div>
-      `;
-    }
+    if (list.length === 0) return noPlugins();
     const shown = list.slice(0, shownPlugins);
     return html`
       <ul class="plugins" role="list">

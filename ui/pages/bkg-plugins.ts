@@ -10,6 +10,7 @@ import "@awesome.me/webawesome/dist/components/input/input.js";
 import type { PluginView } from "../../plugins/runtime/host/host.ts";
 import { type App, appContext } from "../app.ts";
 import "../components/bkg-empty-state.ts";
+import { noPlugins } from "../components/no_plugins.ts";
 import "../components/bkg-error-notice.ts";
 import "../components/bkg-home-switch.ts";
 import "../components/bkg-page-header.ts";
@@ -70,7 +71,7 @@ export class BkgPlugins extends LitElement {
             </div>
           `
           : nothing}
-        ${list?.length === 0 ? this.#none() : [this.#tools(list ?? []), this.#table(list)]}
+        ${list?.length === 0 ? noPlugins() : [this.#tools(list ?? []), this.#table(list)]}
       </div>
     `;
   }
@@ -228,18 +229,6 @@ export class BkgPlugins extends LitElement {
     if (error === null) failures.delete(pluginId);
     else failures.set(pluginId, error);
     this.failures = failures;
-  }
-
-  #none() {
-    return html`
-      <div class="card">
-        <bkg-empty-state
-          icon="plug"
-          heading="No plugins"
-          text="Name the folders of plugins in BKG_PLUGIN_PATHS when you start the server; each has a plugin.json and a bundle."
-        ></bkg-empty-state>
-      </div>
-    `;
   }
 
   #noMatch() {

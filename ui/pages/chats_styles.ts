@@ -56,23 +56,9 @@ export const chatsStyles = css`
   }
   .icon {
     position: relative;
-    display: grid;
-    place-items: center;
-    flex: none;
     width: 2.25rem;
     height: 2.25rem;
-    padding: 0;
-    border: 0;
-    border-radius: var(--wa-border-radius-m);
-    background: none;
-    color: var(--wa-color-text-quiet);
     font-size: 1.125rem;
-    text-decoration: none;
-    cursor: pointer;
-  }
-  .icon:hover {
-    background: var(--bkg-hover);
-    color: var(--wa-color-text-normal);
   }
   .icon.changed::after {
     content: "";

@@ -10,7 +10,7 @@ import { type CliIo, type Command, exitCodes, UsageError } from "../command.ts";
 export const serve: Command = {
   name: "serve",
   summary: "Start the server.",
-  usage: ["serve [--host HOST] [--port PORT] [--data-dir DIR] [--log json|pretty]"],
+  usage: ["serve [--host HOST] [--port PORT] [--data-dir DIR] [--make-key] [--log json|pretty]"],
   options: {
     host: { type: "string", value: "HOST", description: "address to bind (BKG_HOST)" },
     port: { type: "string", value: "PORT", description: "port, 0 for any free one (BKG_PORT)" },
