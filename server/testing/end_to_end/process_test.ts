@@ -52,15 +52,25 @@ Deno.test("models are found and read through a linked folder", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a second server on the same port says so and ends with an exit code of its own", async () => {
+Deno.test("a second server on the same port, or on the same data folder, says so and ends with 4", async () => {
   await using server = await startServer();
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "server/cli/main.ts", "serve"],
-    cwd: projectRoot,
-    env: { BKG_DATA_DIR: server.dataDir, BKG_PORT: new URL(server.url).port },
-  }).output();
-  assert.equal(code, 4);
-  assert.match(new TextDecoder().decode(stderr), /is in use/);
+  const other = await Deno.makeTempDir();
+  const { port } = new URL(server.url);
+  const second = async (env: Record<string, string>) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "server/cli/main.ts", "serve"],
+      cwd: projectRoot,
+      env,
+    }).output();
+    assert.equal(code, 4);
+    return new TextDecoder().decode(stderr);
+  };
+  const samePort = await second({ BKG_DATA_DIR: other, BKG_PORT: port });
+  assert.match(samePort, new RegExp(`127.0.0.1:${port} is in use`));
+  const sameFolder = await second({ BKG_DATA_DIR: server.dataDir, BKG_PORT: "0" });
+  assert.ok(sameFolder.includes(`"${server.dataDir}/database" is in use`), sameFolder);
+  assert.equal((await server.fetch("/readyz")).status, 200);
+  await Deno.remove(other, { recursive: true });
 });
 
 Deno.test("200 starts and stops of a plugin grow neither memory, threads nor descriptors", async () => {
