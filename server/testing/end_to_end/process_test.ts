@@ -7,13 +7,16 @@ import { startServer } from "../server_process.ts";
 
 const plugins = join(projectRoot, "docs/examples");
 
-Deno.test("kill -9 of the server leaves no cell behind", async () => {
+Deno.test("kill -9 of the server leaves no cell behind, and no process of its database", async () => {
   await using server = await startServer({ env: { BKG_PLUGIN_PATHS: plugins } });
   await startWordcount(server);
   const { pid } = await (await server.fetch("/api/plugins/wordcount/telemetry")).json();
-  assert.ok(isAlive(pid));
+  const children = Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`)
+    .trim().split(" ").map(Number);
+  assert.ok(children.includes(pid) && children.length === 2, children.join());
+  assert.ok(children.every(isAlive));
   await server.end("SIGKILL");
-  await until(() => !isAlive(pid), "the cell lives on");
+  await until(() => !children.some(isAlive), "a process lives on");
 });
 
 Deno.test("SIGTERM lets a running call end, then leaves with 0 and no cell", async () => {
