@@ -27,7 +27,7 @@ export const serve: Command = {
     "  BKG_HOST             address to bind (127.0.0.1); beyond loopback a key must exist already",
     "  BKG_PORT             port (43119)",
     "  BKG_DATA_DIR         key, models, database (the system's place for a program's data)",
-    "  BKG_DATABASE_URL     postgres://… (14 or newer; a database of its own in the data folder)",
+    "  BKG_DATABASE_URL     postgres://… of version 14 or newer (a database in the data folder)",
     "  BKG_MODEL_PATHS      more folders with GGUF files, separated by ':' (';' on Windows)",
     "  BKG_PLUGIN_PATHS     folders of further plugins, separated likewise",
     "  BKG_PUBLIC_URL       where a proxy serves this server; may have a path",
