@@ -71,6 +71,8 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
     url: options.databaseUrl,
     warn: (message) => log.warn(message),
   });
+  // Compose asks for it later: until then a failure has nobody who hears it.
+  database.catch(() => {});
   await using _closing = {
     [Symbol.asyncDispose]: () => database.then((db) => db[Symbol.asyncDispose](), () => {}),
   };
