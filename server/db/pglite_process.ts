@@ -79,9 +79,10 @@ export function startPgliteProcess(folders: PgliteFolders): PgliteProcess {
     }
   }
 
-  const gone = Promise.all([child.status, readAnswers(), readWords()]).then(([{ code }]) => {
+  const gone = Promise.allSettled([readAnswers(), readWords()]).then(async () => {
+    const { code } = await child.status;
     fail(toDbError(new Error(`PGlite's process ended with ${code}: ${words}`), "58000"));
-    return input.abort().catch(() => {});
+    await input.abort().catch(() => {});
   });
   return {
     get broken() {
