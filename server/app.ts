@@ -14,6 +14,7 @@ import {
 import { failure } from "./http/reply.ts";
 import { createRouteNames, unmatched } from "./http/route_names.ts";
 import { authRoutes } from "./http/routes/auth.ts";
+import { backupRoutes } from "./http/routes/backup.ts";
 import { capabilityRoutes } from "./http/routes/capabilities.ts";
 import { docsRoutes } from "./http/routes/docs.ts";
 import { healthRoutes } from "./http/routes/health.ts";
@@ -158,6 +159,7 @@ function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   modelRoutes(hono, deps);
   modelFileRoutes(hono, deps);
   authRoutes(hono, deps);
+  backupRoutes(hono, deps);
   uiRoutes(hono, deps);
   healthRoutes(hono, deps);
   metricsRoutes(hono, deps);

@@ -5,13 +5,16 @@ import { createFolderDigests } from "../models/folder_digests.ts";
 import { createFolderStore } from "../models/folder_store.ts";
 import { createPluginHost } from "../plugins/runtime/host/plugin_host.ts";
 import { createApp } from "./app.ts";
-import { buildBundles, projectRoot } from "./build/bundles.ts";
+import { openAccess } from "./auth/access.ts";
+import { openSessionStore } from "./auth/session_store.ts";
+import { projectRoot } from "./build/bundles.ts";
 import { createSpawnCell } from "./cells/spawn.ts";
 import { createCellWatch } from "./cells/watch.ts";
 import type { ComposeParts, Composition } from "./main.ts";
 import { createMetrics } from "./observability/metrics.ts";
+import { openAuditStore } from "./services/audit_store.ts";
+import { createBackupService } from "./services/backup_service.ts";
 import { findInstalledPlugins } from "./services/installed_plugins.ts";
-import { openJsonLines } from "./services/json_lines.ts";
 import { createModelFiles } from "./services/model_files.ts";
 import { createModelService } from "./services/model_service.ts";
 import { openPageFiles } from "./services/page_files.ts";
@@ -21,10 +24,9 @@ import { version } from "./version.ts";
 
 /** Makes a whole server that does not listen yet; disposing it ends every cell. */
 export async function compose(
-  { config, auth, signIn, log, step }: ComposeParts,
+  { config, bundles, database, operatorToken, log }: ComposeParts,
 ): Promise<Composition> {
   const { dataDir, modelPaths, pluginPaths } = config;
-  const bundles = await buildBundles({ log: step });
   await Deno.mkdir(join(dataDir, "models"), { recursive: true });
   const modelFolders = await Promise.all(
     [join(dataDir, "models"), ...modelPaths, join(projectRoot, "models/demo")].map(canonical),
@@ -33,20 +35,32 @@ export async function compose(
 
   const parts = new AsyncDisposableStack();
   const watch = parts.use(createCellWatch());
-  const auditFile = parts.use(openJsonLines({
-    path: join(dataDir, "audit.jsonl"),
-    failed: (error) => log.error("the audit file cannot be written", { error }),
-  }));
   const logStore = parts.use(openPluginLogs({
     folder: join(dataDir, "logs"),
     failed: (error) => log.error("the logs of plugins cannot be written", { error }),
   }));
-  const host = parts.use(createPluginHost({
-    plugins: await findInstalledPlugins({
-      bundles: bundles.folder,
-      pluginPaths,
-      cacheFolder: join(dataDir, "cache", "plugins"),
+  const plugins = await findInstalledPlugins({
+    bundles: bundles.folder,
+    pluginPaths,
+    cacheFolder: join(dataDir, "cache", "plugins"),
+  });
+  // Up to here the database was opening beside.
+  const db = await database;
+  const audit = parts.use(
+    await openAuditStore({
+      db,
+      oldPaths: ["audit.jsonl", "audit.jsonl.1"].map((name) => join(dataDir, name)),
+      failed: (error) => log.error("the audit trail cannot be written", { error }),
     }),
+  );
+  const sessionStore = await openSessionStore({
+    db,
+    oldPath: join(dataDir, "sessions.json"),
+    warn: (message) => log.warn(message),
+  });
+  const { auth, signIn } = parts.use(await openAccess({ sessionStore, operatorToken }));
+  const host = parts.use(createPluginHost({
+    plugins,
     spawnCell: createSpawnCell({
       bundles: bundles.folder,
       modelFolders,
@@ -54,8 +68,8 @@ export async function compose(
     }),
     models: createModelService(models),
     threads: navigator.hardwareConcurrency,
-    state: openPluginState(join(dataDir, "plugins.json")),
-    auditSink: (pluginId, entry) => auditFile.add({ pluginId, ...entry }),
+    state: await openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
+    auditSink: (pluginId, entry) => audit.add(pluginId, entry),
     logStore,
     onLog: (pluginId, { level, source, message, fields }) =>
       log[level](message, { pluginId, source, ...fields }),
@@ -70,12 +84,13 @@ export async function compose(
       store: models,
       digests: createFolderDigests({ cachePath: join(dataDir, "cache", "digests.json"), log }),
     }),
+    backups: createBackupService({ db, dataDir }),
     ui: openPageFiles(join(bundles.folder, "page")),
     config: { ...config, version },
     log,
     metrics: createMetrics(),
   });
-  return { app, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { app, auth, signIn, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 /** Where a path really leads: a cell is allowed folders by name, and files are found below the real one. */

@@ -104,6 +104,17 @@ export async function readSecret(
   }
 }
 
+/** BKG_DATABASE_URL, checked; undefined: the database is in the data folder. Messages do not quote it. */
+export async function readDatabaseUrl(env: Env): Promise<string | undefined> {
+  const url = (await readSecret(env, "BKG_DATABASE_URL"))?.trim();
+  if (!url) return undefined;
+  if (URL.canParse(url) && /^postgres(?:ql)?:$/.test(new URL(url).protocol)) return url;
+  throw new AppError(
+    "INVALID_INPUT",
+    'BKG_DATABASE_URL must be a URL such as "postgres://bkg@db.lan/bkg"',
+  );
+}
+
 /** Whether a bind address is reachable from this machine alone. */
 export function isLoopback(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[|\]$/g, "");
@@ -166,7 +177,6 @@ const variableOf = {
 
 /** Fixed by the design and not served by this version: setting one must not pass in silence. */
 const unserved = [
-  "BKG_DATABASE_URL",
   "BKG_ADMIN_PASSWORD",
   "BKG_TRUSTED_PROXIES",
   "BKG_TLS_CERT",
@@ -178,8 +188,15 @@ const unserved = [
 /** Read by the CLI, which is no server setting. */
 const clientVariables = ["BKG_TOKEN", "BKG_TOKEN_FILE", "BKG_URL"];
 
+/** Served, and not in Config, which others may show. */
+const secretVariables = ["BKG_DATABASE_URL", "BKG_DATABASE_URL_FILE"];
+
 function warningsOf(env: Env): string[] {
-  const known = new Set<string>([...Object.values(variableOf), ...clientVariables]);
+  const known = new Set<string>([
+    ...Object.values(variableOf),
+    ...clientVariables,
+    ...secretVariables,
+  ]);
   const notYet = new Set(unserved.flatMap((name) => [name, `${name}_FILE`]));
   return Object.keys(env).filter((name) => env[name]).sort().flatMap((name) => {
     if (notYet.has(name)) return [`${name} is set, but this version does not serve it yet`];

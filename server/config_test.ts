@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Config, readConfig, readSecret } from "./config.ts";
+import { type Config, readConfig, readDatabaseUrl, readSecret } from "./config.ts";
 
 const read = (env: Record<string, string>, overrides = {}): Config =>
   readConfig({ HOME: "/home/me", ...env }, overrides, { os: "linux", cwd: "/srv" });
@@ -56,4 +56,22 @@ Deno.test("readSecret takes the value or the file, never both", async () => {
   assert.equal(await readSecret({}, "A", readFile), undefined);
   await assert.rejects(readSecret({ A: "x", A_FILE: "/s" }, "A", readFile), /not both/);
   await assert.rejects(readSecret({ A_FILE: "/t" }, "A", readFile), { code: "INVALID_INPUT" });
+});
+
+Deno.test("readDatabaseUrl takes the variable or its file, and quotes neither", async () => {
+  const url = "postgres://bkg:hush@db.lan/bkg";
+  assert.equal(await readDatabaseUrl({}), undefined);
+  assert.equal(await readDatabaseUrl({ BKG_DATABASE_URL: url }), url);
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, `${url}\n`);
+  assert.equal(await readDatabaseUrl({ BKG_DATABASE_URL_FILE: path }), url);
+  await Deno.remove(path);
+  for (const wrong of ["mysql://hush@db", "hush", "postgres//hush"]) {
+    await assert.rejects(readDatabaseUrl({ BKG_DATABASE_URL: wrong }), (error: Error) => {
+      assert.doesNotMatch(Deno.inspect(error), /hush/);
+      return (error as Error & { code: string }).code === "INVALID_INPUT";
+    });
+  }
+  assert.deepEqual(readConfig({ BKG_DATABASE_URL: url }).warnings, []);
+  assert.doesNotMatch(JSON.stringify(readConfig({ BKG_DATABASE_URL: url })), /hush/);
 });

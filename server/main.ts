@@ -1,13 +1,16 @@
 // A server from configuration to exit: key, composition, port, and the way down on a signal.
 // Caller: `bkg serve`. What is wired is compose's affair and comes in as a parameter.
 
+import { join } from "node:path";
 import { AppError } from "../plugins/runtime/contract/error.ts";
 import type { App } from "./app.ts";
-import { openAccess } from "./auth/access.ts";
 import type { Authenticator, SignIn } from "./auth/authenticator.ts";
 import { openOperatorKey, readOperatorKey } from "./auth/operator_key.ts";
 import { signInUrl } from "./auth/sign_in_url.ts";
+import { buildBundles, type Bundles, projectRoot } from "./build/bundles.ts";
 import { type Config, isLoopback } from "./config.ts";
+import type { Db } from "./db/db.ts";
+import { openDatabase } from "./db/open.ts";
 import type { Logger } from "./log.ts";
 import { type HttpServer, serveHttp } from "./serve.ts";
 
@@ -16,19 +19,23 @@ export type Compose = (parts: ComposeParts) => Promise<Composition>;
 
 export interface ComposeParts {
   config: Config;
-  auth: Authenticator;
-  signIn: SignIn;
+  bundles: Bundles;
+  /** Opening, while the rest is made. */
+  database: Promise<Db>;
+  operatorToken: string;
   log: Logger;
-  /** Tells the person who starts bkg about one long step. */
-  step: (line: string) => void;
 }
 
 export interface Composition extends AsyncDisposable {
   readonly app: App;
+  readonly auth: Authenticator;
+  readonly signIn: SignIn;
 }
 
 export interface RunOptions {
   compose: Compose;
+  /** PostgreSQL's; a secret. Absent: PGlite in the data folder. */
+  databaseUrl?: string | undefined;
   log: Logger;
   step: (line: string) => void;
   /** Called once, when requests are answered. */
@@ -56,12 +63,19 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
   if (key.created) step(`Made the operator's key: ${key.path}`);
   for (const repair of key.repaired) log.warn(repair);
 
-  using access = await openAccess({
+  const bundles = await buildBundles({ log: step });
+  const database = openDatabase({
     dataDir: config.dataDir,
-    operatorToken: key.token,
+    bundles: bundles.folder,
+    migrations: join(projectRoot, "server/db/migrations"),
+    url: options.databaseUrl,
     warn: (message) => log.warn(message),
   });
-  const { auth, signIn } = access;
+  // Compose asks for it later: until then a failure has nobody who hears it.
+  database.catch(() => {});
+  await using _closing = {
+    [Symbol.asyncDispose]: () => database.then((db) => db[Symbol.asyncDispose](), () => {}),
+  };
   let server: HttpServer | undefined;
   const stopped = Promise.withResolvers<void>();
   let stops = 0;
@@ -71,7 +85,14 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
     void server?.shutdown();
   });
   try {
-    await using composition = await compose({ config, auth, signIn, log, step });
+    await using composition = await compose({
+      config,
+      bundles,
+      database,
+      operatorToken: key.token,
+      log,
+    });
+    const { auth, signIn } = composition;
     if (stops > 0) return;
     server = serveHttp(
       composition.app,

@@ -1,10 +1,10 @@
 // Everything behind the two interfaces of authenticator.ts, for a server without accounts: the operator's key,
-// and sessions that a single-use code begins. Callers: main, tests.
+// and sessions that a single-use code begins. Callers: compose, tests.
 
-import { join } from "node:path";
 import type { Timers } from "../../plugins/runtime/host/timers.ts";
 import type { Authenticator, SignIn } from "./authenticator.ts";
 import { createOperatorAuthenticator } from "./operator_key.ts";
+import type { SessionStore } from "./session_store.ts";
 import { openSessions, sessionPrefix } from "./sessions.ts";
 import { createSignInCodes } from "./sign_in_codes.ts";
 
@@ -14,18 +14,16 @@ export interface Access extends Disposable {
 }
 
 export interface AccessOptions {
-  dataDir: string;
+  sessionStore: SessionStore;
   operatorToken: string;
-  /** Told of a file of sessions that cannot be trusted. */
-  warn: (message: string) => void;
   /** Ms since the epoch. */
   now?: () => number;
   timers?: Timers;
 }
 
 export async function openAccess(options: AccessOptions): Promise<Access> {
-  const { dataDir, operatorToken, ...rest } = options;
-  const sessions = await openSessions({ path: join(dataDir, "sessions.json"), ...rest });
+  const { sessionStore, operatorToken, ...rest } = options;
+  const sessions = await openSessions({ store: sessionStore, ...rest });
   const codes = createSignInCodes(rest);
   const operator = createOperatorAuthenticator(operatorToken);
   const isSession = (bearer: string | undefined) => bearer?.startsWith(sessionPrefix) === true;

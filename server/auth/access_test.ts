@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Timers } from "../../plugins/runtime/host/timers.ts";
+import { openTestDatabase } from "../testing/test_database.ts";
 import { type Access, openAccess } from "./access.ts";
+import { openSessionStore } from "./session_store.ts";
 
 const operatorToken = "bkg_operator_" + "A".repeat(43);
 const operator = { id: "operator", role: "operator" } as const;
@@ -98,9 +101,8 @@ Deno.test("a session holds across a restart until it is ended, and only its hash
     );
     assert.match(token, /^bkg_session_[A-Za-z0-9_-]{43}$/);
     assert.equal(expiresAtMs, first.clock.nowMs + 30 * dayMs);
-    const path = join(folder, "sessions.json");
-    assert.doesNotMatch(await Deno.readTextFile(path), new RegExp(token.slice(12)));
-    if (posix) assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    const rows = JSON.stringify(await database.db.sql`select * from sessions`);
+    assert.doesNotMatch(rows, new RegExp(token.slice(12)));
     const second = await open(folder);
     assert.deepEqual(second.auth.authenticate(token), operator);
     await second.signIn.signOut(token);
@@ -109,8 +111,7 @@ Deno.test("a session holds across a restart until it is ended, and only its hash
     assert.throws(() => second.auth.authenticate(token), { code: "UNAUTHENTICATED" });
     const third = await open(folder);
     assert.throws(() => third.auth.authenticate(token), { code: "UNAUTHENTICATED" });
-    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-    assert.deepEqual(names, ["sessions.json"]);
+    assert.deepEqual(await database.db.sql`select hash from sessions`, []);
   });
 });
 
@@ -162,63 +163,79 @@ Deno.test("the thousand-and-first session ends the oldest", async () => {
     });
     const { signIn } = await open(folder);
     await signIn.exchange(signIn.createCode(operator).code);
-    const stored = JSON.parse(await Deno.readTextFile(join(folder, "sessions.json"))).sessions;
-    assert.equal(stored.length, 1000);
-    assert.equal(stored[0].createdAtMs, 1);
+    const [row] = await database.db.sql`
+      select count(*) as count, min(created_at_ms) as oldest from sessions`;
+    assert.deepEqual(row, { count: 1000, oldest: 1 });
+    assert.ok((await Deno.stat(join(folder, "sessions.json.imported"))).isFile);
   });
 });
 
 Deno.test("a file of sessions that cannot be trusted signs nobody in, and the server starts", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "sessions.json");
-    const before = await open(folder);
-    const { token } = await before.signIn.exchange(before.signIn.createCode(operator).code);
-    const good = await Deno.readTextFile(path);
-    const expectEnded = async (reason: RegExp) => {
-      const { auth, warnings } = await open(folder);
+    const token = `bkg_session_${"B".repeat(43)}`;
+    const hash = createHash("sha256").update(token).digest("base64url");
+    const session = { hash, principal: operator, createdAtMs: 1, expiresAtMs: 2e12 };
+    const good = JSON.stringify({ sessions: [session] });
+    const start = async (text: string, mode = 0o600) => {
+      await database.reset();
+      await Deno.remove(path).catch(() => {});
+      await Deno.writeTextFile(path, text);
+      await Deno.chmod(path, mode);
+      return await open(folder);
+    };
+    const expectEnded = ({ auth, warnings }: Awaited<ReturnType<typeof open>>, reason: RegExp) => {
       assert.throws(() => auth.authenticate(token), { code: "UNAUTHENTICATED" });
       assert.match(warnings.join("\n"), reason);
     };
-    const broken = [
-      good.replace('"role": "operator"', '"role": "god"'),
-      good.replace('"hash"', '"hush"'),
-    ];
-    for (const text of ["", "{", "[]", ...broken]) {
-      await Deno.writeTextFile(path, text);
-      await expectEnded(/is damaged/);
-    }
-    await Deno.writeTextFile(path, good + " ".repeat(1024 * 1024));
-    await expectEnded(/more than 1048576 bytes/);
-    await Deno.writeTextFile(path, good);
+    const broken = [good.replace('"operator"}', '"god"}'), good.replace('"hash"', '"hush"')];
+    for (const text of ["", "{", "[]", ...broken]) expectEnded(await start(text), /is damaged/);
+    expectEnded(await start(good + " ".repeat(1024 * 1024)), /more than 1048576 bytes/);
+    assert.deepEqual((await start(good)).auth.authenticate(token), operator);
     if (posix) {
-      await Deno.chmod(path, 0o620);
-      await expectEnded(/could be written by other users \(mode 620\)/);
-      await Deno.chmod(path, 0o644);
-      const narrowed = await open(folder);
+      expectEnded(await start(good, 0o620), /could be written by other users \(mode 620\)/);
+      const narrowed = await start(good, 0o644);
       assert.deepEqual(narrowed.auth.authenticate(token), operator);
       assert.match(narrowed.warnings.join(), /mode 644.*now 600/);
-      assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
     }
-    await Deno.rename(path, join(folder, "elsewhere.json"));
+    await database.reset();
+    await Deno.writeTextFile(join(folder, "elsewhere.json"), good);
     await Deno.symlink(join(folder, "elsewhere.json"), path);
-    await expectEnded(/not a plain file/);
-    // The next sign-in puts a plain file there, and leaves what the link led to.
-    const { signIn } = await open(folder);
-    await signIn.exchange(signIn.createCode(operator).code);
-    assert.equal((await Deno.lstat(path)).isFile, true);
+    expectEnded(await open(folder), /not a plain file/);
     assert.equal(await Deno.readTextFile(join(folder, "elsewhere.json")), good);
+  });
+});
+
+Deno.test("a file of sessions is taken over once: who signed out stays out", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "sessions.json");
+    const token = `bkg_session_${"C".repeat(43)}`;
+    const hash = createHash("sha256").update(token).digest("base64url");
+    const session = { hash, principal: operator, createdAtMs: 1, expiresAtMs: 2e12 };
+    await Deno.writeTextFile(path, JSON.stringify({ sessions: [session] }), { mode: 0o600 });
+    const first = await open(folder);
+    await first.signIn.signOut(token);
+    // As after a kill between the two halves of taking it over.
+    await Deno.rename(`${path}.imported`, path);
+    const second = await open(folder);
+    assert.throws(() => second.auth.authenticate(token), { code: "UNAUTHENTICATED" });
   });
 });
 
 Deno.test("a session that cannot be stored is none", async () => {
   await inFolder(async (folder) => {
-    const { auth, signIn } = await open(join(folder, "gone"));
+    const gone = await openTestDatabase();
+    const { auth, signIn } = await open(folder, gone);
+    await gone[Symbol.asyncDispose]();
     const { code } = signIn.createCode(operator);
-    await assert.rejects(signIn.exchange(code), Deno.errors.NotFound);
+    await assert.rejects(signIn.exchange(code), { code: "UNAVAILABLE" });
     await assert.rejects(signIn.exchange(code), { code: "UNAUTHENTICATED" });
     assert.deepEqual(auth.authenticate(operatorToken), operator);
   });
 });
+
+const database = await openTestDatabase();
+Deno.test.afterAll(async () => await database[Symbol.asyncDispose]());
 
 /** Time that a test moves by hand. */
 class Clock implements Timers {
@@ -247,13 +264,19 @@ class Clock implements Timers {
   }
 }
 
-async function open(dataDir: string): Promise<Access & { clock: Clock; warnings: string[] }> {
+async function open(
+  dataDir: string,
+  { db } = database,
+): Promise<Access & { clock: Clock; warnings: string[] }> {
   const clock = new Clock();
   const warnings: string[] = [];
   const access = await openAccess({
-    dataDir,
+    sessionStore: await openSessionStore({
+      db,
+      oldPath: join(dataDir, "sessions.json"),
+      warn: (message) => warnings.push(message),
+    }),
     operatorToken,
-    warn: (message) => warnings.push(message),
     now: () => clock.nowMs,
     timers: clock,
   });
@@ -262,6 +285,7 @@ async function open(dataDir: string): Promise<Access & { clock: Clock; warnings:
 
 async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
+  await database.reset();
   try {
     await run(folder);
   } finally {

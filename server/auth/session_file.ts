@@ -1,22 +1,14 @@
-// Sessions on disk: `<data folder>/sessions.json`, which holds hashes alone. Caller: sessions.ts.
+// Sessions of a version without a database: `<data folder>/sessions.json`, which holds hashes alone. Caller:
+// session_store.ts, which takes them over once.
 // A file that others could have written, or that cannot be read, signs nobody in.
 
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { Principal } from "../../plugins/runtime/host/host.ts";
+import type { StoredSession } from "./session_store.ts";
 
-export interface StoredSession {
-  /** SHA-256 of the bearer, base64url. */
-  hash: string;
-  principal: Principal;
-  createdAtMs: number;
-  expiresAtMs: number;
-}
-
-/** Reads the sessions; none, and a sentence in `warnings`, when the file cannot be trusted. */
+/** Undefined without a file; no sessions, and a sentence in `warnings`, when the file cannot be trusted. */
 export async function readSessionFile(
   path: string,
-): Promise<{ sessions: StoredSession[]; warnings: string[] }> {
+): Promise<{ sessions: StoredSession[]; warnings: string[] } | undefined> {
   const none = (reason: string) => ({
     sessions: [],
     warnings: [`"${path}" ${reason}, so everyone must sign in again`],
@@ -25,7 +17,7 @@ export async function readSessionFile(
   try {
     info = await Deno.lstat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return { sessions: [], warnings: [] };
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
   if (!info.isFile) return none("is not a plain file");
@@ -45,22 +37,6 @@ export async function readSessionFile(
     return { sessions, warnings };
   } catch {
     return none("is damaged");
-  }
-}
-
-/** Writes the whole file beside its place, then renames it into place. */
-export async function writeSessionFile(
-  path: string,
-  sessions: readonly StoredSession[],
-): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString("hex")}`;
-  const text = JSON.stringify({ sessions }, null, 2) + "\n";
-  try {
-    await Deno.writeTextFile(draft, text, { mode: 0o600, createNew: true });
-    await Deno.rename(draft, path);
-  } catch (error) {
-    await Deno.remove(draft).catch(() => {});
-    throw error;
   }
 }
 

@@ -5,10 +5,10 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Principal } from "../../plugins/runtime/host/host.ts";
 import { systemTimers, type Timers } from "../../plugins/runtime/host/timers.ts";
 import type { Session } from "./authenticator.ts";
-import { readSessionFile, type StoredSession, writeSessionFile } from "./session_file.ts";
+import type { SessionStore, StoredSession } from "./session_store.ts";
 
 export interface Sessions extends Disposable {
-  /** Throws what the disk throws: a session that is not stored is none. */
+  /** Throws what the store throws: a session that is not stored is none. */
   create(principal: Principal): Promise<Session>;
   /** Whose bearer it is; undefined when it is none, or none any more. */
   find(bearer: string): Principal | undefined;
@@ -18,8 +18,7 @@ export interface Sessions extends Disposable {
 }
 
 export interface SessionsOptions {
-  path: string;
-  warn: (message: string) => void;
+  store: SessionStore;
   /** Ms since the epoch. */
   now?: () => number;
   timers?: Timers;
@@ -29,13 +28,13 @@ export interface SessionsOptions {
 export const sessionPrefix = "bkg_session_";
 
 export async function openSessions(options: SessionsOptions): Promise<Sessions> {
-  const { path, warn, now = Date.now, timers = systemTimers } = options;
-  const { sessions: stored, warnings } = await readSessionFile(path);
-  for (const warning of warnings) warn(warning);
+  const { store, now = Date.now, timers = systemTimers } = options;
+  const stored = await store.load();
   const byHash = new Map<string, LiveSession>();
   const proved = new Map<string, LiveSession>();
   const watched = new Set<LiveSession>();
-  let writing: Promise<void> = Promise.resolve();
+  /** Ended in memory, and not yet in the store. */
+  const gone = new Set<string>();
   let cancelExpiry: (() => void) | undefined;
   for (const session of stored.slice(-maxSessions)) add(session);
   dropExpired();
@@ -62,6 +61,7 @@ export async function openSessions(options: SessionsOptions): Promise<Sessions> 
 
   function drop(session: LiveSession): void {
     byHash.delete(session.hash);
+    gone.add(session.hash);
     if (session.bearer !== undefined) proved.delete(session.bearer);
     const watchers = [...session.watchers];
     session.watchers.clear();
@@ -73,21 +73,11 @@ export async function openSessions(options: SessionsOptions): Promise<Sessions> 
     for (const session of [...byHash.values()]) if (session.expiresAtMs <= now()) drop(session);
   }
 
-  /** One after the other: the last state must be the one that stays. */
-  function save(): Promise<void> {
-    const saved = writing.then(() =>
-      writeSessionFile(
-        path,
-        [...byHash.values()].map(({ hash, principal, createdAtMs, expiresAtMs }) => ({
-          hash,
-          principal,
-          createdAtMs,
-          expiresAtMs,
-        })),
-      )
-    );
-    writing = saved.catch(() => {});
-    return saved;
+  /** Stores the end of what was dropped; what could not be stored is tried again the next time. */
+  async function forget(): Promise<void> {
+    const hashes = [...gone];
+    await store.remove(hashes);
+    for (const hash of hashes) gone.delete(hash);
   }
 
   /** Looks again at the latest after a minute: the clock may be set, or the machine may have slept. */
@@ -108,15 +98,18 @@ export async function openSessions(options: SessionsOptions): Promise<Sessions> 
       const bearer = sessionPrefix + randomBytes(32).toString("base64url");
       const createdAtMs = now();
       const expiresAtMs = createdAtMs + lifetimeMs;
-      const session = add({ hash: hashOf(bearer), principal, createdAtMs, expiresAtMs });
+      const stored: StoredSession = { hash: hashOf(bearer), principal, createdAtMs, expiresAtMs };
+      const session = add(stored);
       const [oldest] = byHash.values();
       if (byHash.size > maxSessions && oldest !== undefined) drop(oldest);
       try {
-        await save();
+        await store.add(stored);
       } catch (error) {
         drop(session);
         throw error;
       }
+      // Nobody waits for the end of old ones: they are no sessions any more.
+      forget().catch(() => {});
       return { token: bearer, expiresAtMs, principal };
     },
     find: (bearer) => lookUp(bearer)?.principal,
@@ -124,7 +117,7 @@ export async function openSessions(options: SessionsOptions): Promise<Sessions> 
       const session = lookUp(bearer);
       if (session === undefined) return;
       drop(session);
-      await save();
+      await forget();
     },
     watch(bearer, ended) {
       const session = lookUp(bearer);

@@ -1,5 +1,5 @@
 // Makes bkg's own bundles into dist/, once: a stamp of the sources says whether anything changed.
-// cell.js (a cell's trusted main), prelude.js and boot.js (its Worker's root), engines/*, plugins/<id>.js, page/.
+// cell.js (a cell's trusted main), prelude.js and boot.js (its Worker's root), engines/*, plugins/<id>.js, page/, database/.
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -30,7 +30,7 @@ export async function buildBundles(
   const stampPath = join(folder, "stamp.json");
   const packed = isPacked() ? readStamp(stampPath) : undefined;
   if (packed !== undefined) return { folder, rebuilt: false, sizes: packed.sizes };
-  const sources = ["import_map.json", "plugins", "server/cells", "server/build", "ui"];
+  const sources = ["import_map.json", "plugins", "server/cells", "server/db", "server/build", "ui"];
   const stamp = await bundleStamp(...sources.map((source) => join(projectRoot, source)));
   const known = () => {
     const found = readStamp(stampPath);

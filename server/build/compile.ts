@@ -22,9 +22,10 @@ export async function includedPaths(root: string = projectRoot): Promise<string[
   }
   return [
     ...["boot.js", "cell.js", "prelude.js", "stamp.json"].map((name) => `dist/${name}`),
-    ...["engines", "plugins", "page"].map((name) => `dist/${name}`),
+    ...["database", "engines", "plugins", "page"].map((name) => `dist/${name}`),
     ...plugins.sort(),
     "models/demo/demo-stories-q8_0.gguf",
+    "server/db/migrations",
   ];
 }
 

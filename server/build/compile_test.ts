@@ -90,6 +90,10 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
   await t.step("bundles, page, engines, demo model; no sources, tests or packages", () => {
     const wanted = [
       "dist/boot.js",
+      "dist/database/main.js",
+      "dist/database/pglite.wasm",
+      "dist/database/template.gz",
+      "dist/database/worker.js",
       "dist/engines/wllama.js",
       "dist/engines/wllama.wasm",
       "dist/page/index.html",
@@ -99,10 +103,12 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
       "dist/program/main.js",
       "models/demo/demo-stories-q8_0.gguf",
       "plugins/llmserver/plugin.json",
+      "server/db/migrations/0001_first.sql",
     ];
     assert.deepEqual(wanted.filter((path) => !files.has(path)), []);
     const odd = [...files.keys()].filter((path) =>
-      !/^(?:dist\/|models\/demo\/[\w-]+\.gguf$|plugins\/[a-z]+\/plugin\.json$)/.test(path) ||
+      !/^(?:dist\/|models\/demo\/[\w-]+\.gguf$|plugins\/[a-z]+\/plugin\.json$|server\/db\/migrations\/\w+\.sql$)/
+        .test(path) ||
       /\.ts$|_test|node_modules|\.partial/.test(path)
     );
     assert.deepEqual(odd, []);

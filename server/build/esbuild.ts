@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { preludeSource } from "../../plugins/runtime/boot/prelude.ts";
 import { linkNpmPackages } from "./npm_package.ts";
 import { confinedTo } from "./confine.ts";
+import { databaseFiles } from "./database.ts";
+import { mendedPostgres } from "./postgres_driver.ts";
 import { bundlePage, type PageSizes } from "./page.ts";
 
 export interface BundleSizes {
@@ -18,6 +20,7 @@ export async function bundleOwn(
   { root, folder }: { root: string; folder: string },
 ): Promise<BundleSizes> {
   await using packages = await linkNpmPackages(root);
+  await Deno.mkdir(join(folder, "database"), { recursive: true });
   await Deno.mkdir(join(folder, "engines"), { recursive: true });
   await Deno.mkdir(join(folder, "plugins"), { recursive: true });
   const wllama = packages.find("@wllama/wllama");
@@ -38,6 +41,25 @@ export async function bundleOwn(
       alias: { "@wllama/wllama": join(wllama, "esm/index.js") },
     });
     await copy("engines/wllama.wasm", await Deno.readFile(join(wllama, "esm/wasm/wllama.wasm")));
+    for (const name of ["main", "worker"]) {
+      await add(`database/${name}.js`, {
+        entryPoints: [join(root, `server/db/pglite_${name}.ts`)],
+        platform: "node",
+        alias: Object.fromEntries(nodeModules.map((name) => [name, `node:${name}`])),
+        nodePaths: [packages.folder],
+      });
+    }
+    await add("database/postgres.js", {
+      entryPoints: [join(packages.find("postgres"), "src/index.js")],
+      platform: "node",
+      alias: Object.fromEntries(nodeModules.map((name) => [name, `node:${name}`])),
+      plugins: [mendedPostgres()],
+    });
+    for (
+      const [name, bytes] of Object.entries(await databaseFiles(packages, join(folder, "database")))
+    ) {
+      await copy(`database/${name}`, bytes);
+    }
     for (const plugin of await builtinPlugins(root)) {
       await add(`plugins/${plugin}.js`, pluginOptions(join(root, "plugins", plugin)));
     }
@@ -62,6 +84,12 @@ export async function bundlePlugin(folder: string, target: string): Promise<void
     await esbuild.stop();
   }
 }
+
+/** Packages import them by names that Deno does not know. */
+const nodeModules = [
+  ...["crypto", "fs", "fs/promises", "module", "net", "os", "path", "perf_hooks", "stream"],
+  ...["stream/promises", "tls", "url", "util", "zlib"],
+];
 
 async function bundle(target: string, options: esbuild.BuildOptions): Promise<number> {
   const result = await esbuild.build({

@@ -11,6 +11,8 @@ export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
   send<T>(method: "POST" | "PUT", path: string, body?: unknown): Promise<T>;
+  /** Writes the answer's body into a new file, whole or not at all, readable by its owner alone. */
+  download(path: string, file: string): Promise<void>;
   /** The events of a call, as they come; an `error` event is thrown. */
   events(
     path: string,
@@ -63,6 +65,17 @@ export function createClient(url: string, token: string, doFetch: typeof fetch =
     send: async (method, path, body) => {
       const init = body === undefined ? {} : { headers: json, body: JSON.stringify(body) };
       return (await request(path, { method, ...init })).json();
+    },
+    async download(path, file) {
+      const { body } = await request(path, {});
+      const draft = `${file}.partial`;
+      try {
+        await Deno.writeFile(draft, body!, { mode: 0o600 });
+        await Deno.rename(draft, file);
+      } catch (error) {
+        await Deno.remove(draft).catch(() => {});
+        throw error;
+      }
     },
     async *events(path, body, { signal } = {}) {
       const response = await request(path, {

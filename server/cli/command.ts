@@ -59,8 +59,8 @@ export const exitCodes = {
   usage: 2,
   /** No server answers. */
   unreachable: 3,
-  /** Another process holds the port. */
-  portInUse: 4,
+  /** Another process holds the port or the data folder. */
+  inUse: 4,
   interrupted: 130,
 } as const;
 

@@ -12,16 +12,30 @@ import {
   suggestion,
   UsageError,
 } from "./command.ts";
+import { backup } from "./commands/backup.ts";
 import { cell } from "./commands/cell.ts";
+import { database } from "./commands/database.ts";
 import { doctor } from "./commands/doctor.ts";
 import { login } from "./commands/login.ts";
 import { model } from "./commands/model.ts";
 import { plugin } from "./commands/plugin.ts";
+import { restore } from "./commands/restore.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { processIo } from "./terminal.ts";
 
-const commands: readonly Command[] = [serve, login, run, plugin, model, doctor, cell];
+const commands: readonly Command[] = [
+  serve,
+  login,
+  run,
+  plugin,
+  model,
+  doctor,
+  backup,
+  restore,
+  cell,
+  database,
+];
 
 /** Runs one command line; returns its exit code. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {

@@ -5,6 +5,7 @@ import type { PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
 import type { ModelStore } from "../../models/model.ts";
 import type { Authenticator, SignIn } from "../auth/authenticator.ts";
 import type { Logger } from "../log.ts";
+import type { BackupService } from "../services/backup_service.ts";
 import type { ModelFiles } from "../services/model_files.ts";
 import type { BodyReader } from "./body.ts";
 import type { StaticFiles } from "./static_files.ts";
@@ -12,10 +13,11 @@ import type { StaticFiles } from "./static_files.ts";
 export interface Services {
   host: PluginHost;
   auth: Authenticator;
-  /** This and the next two: without it, its routes are not served. */
+  /** This and the next three: without it, its routes are not served. */
   signIn?: SignIn | undefined;
   modelFiles?: ModelFiles | undefined;
   ui?: StaticFiles | undefined;
+  backups?: BackupService | undefined;
   models: Pick<ModelStore, "list" | "get">;
   config: HttpConfig;
   log: Logger;

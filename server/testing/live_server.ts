@@ -1,6 +1,7 @@
 // For tests of the page's side of the socket: the real application over plugins that only write log lines. It stops
 // and starts again on its port; what was written while it was away is there afterwards, as from its disk.
 
+import { join } from "node:path";
 import { createEventJournal, type EventJournal } from "../../plugins/runtime/host/event_journal.ts";
 import type {
   HistoryQuery,
@@ -11,7 +12,9 @@ import type {
 } from "../../plugins/runtime/host/host.ts";
 import type { App } from "../app.ts";
 import { type Access, openAccess } from "../auth/access.ts";
+import { openSessionStore } from "../auth/session_store.ts";
 import { createTestApp } from "./test_app.ts";
+import { openTestDatabase } from "./test_database.ts";
 
 export interface LiveServer extends AsyncDisposable {
   /** Below a prefix, as behind a proxy. */
@@ -31,11 +34,15 @@ export interface LiveServer extends AsyncDisposable {
 }
 
 export async function createLiveServer(): Promise<LiveServer> {
-  const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
+  const database = await openTestDatabase();
+  const { db, dataDir } = database;
   const access = await openAccess({
-    dataDir,
+    sessionStore: await openSessionStore({
+      db,
+      oldPath: join(dataDir, "sessions.json"),
+      warn: () => {},
+    }),
     operatorToken: "bkg_operator_" + "A".repeat(43),
-    warn: () => {},
   });
   const lines = new Map<string, LogLine[]>([["one", []], ["two", []], ["three", []]]);
   let nowMs = Date.now();
@@ -106,7 +113,7 @@ export async function createLiveServer(): Promise<LiveServer> {
     async [Symbol.asyncDispose]() {
       await live.stop();
       access[Symbol.dispose]();
-      await Deno.remove(dataDir, { recursive: true });
+      await database[Symbol.asyncDispose]();
     },
   };
   live.start();

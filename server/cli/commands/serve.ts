@@ -1,7 +1,7 @@
 // `bkg serve`: starts the server in this process and tells a person how to chat with it.
 
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
-import { type ConfigOverrides, readConfig } from "../../config.ts";
+import { type ConfigOverrides, readConfig, readDatabaseUrl } from "../../config.ts";
 import { createLogger } from "../../log.ts";
 import { type Compose, type ReadyFacts, runServer } from "../../main.ts";
 import { programName } from "../program_name.ts";
@@ -26,7 +26,8 @@ export const serve: Command = {
     "Environment (flags win):",
     "  BKG_HOST             address to bind (127.0.0.1); beyond loopback a key must exist already",
     "  BKG_PORT             port (43119)",
-    "  BKG_DATA_DIR         key, models, state (the system's place for a program's data)",
+    "  BKG_DATA_DIR         key, models, database (the system's place for a program's data)",
+    "  BKG_DATABASE_URL     postgres://… of version 14 or newer (a database in the data folder)",
     "  BKG_MODEL_PATHS      more folders with GGUF files, separated by ':' (';' on Windows)",
     "  BKG_PLUGIN_PATHS     folders of further plugins, separated likewise",
     "  BKG_PUBLIC_URL       where a proxy serves this server; may have a path",
@@ -51,7 +52,8 @@ export const serve: Command = {
     const log = createLogger({ level: config.logLevel, format, write: io.err, batchMs: 50 });
     try {
       await runServer(config, {
-        compose: await loadCompose(),
+        compose: async (parts) => await (await loadCompose())(parts),
+        databaseUrl: await readDatabaseUrl(io.env),
         log,
         makeKey: args.flag("make-key"),
         step: (line) => io.out(`${line}\n`),
@@ -62,7 +64,7 @@ export const serve: Command = {
     } catch (error) {
       log.flush();
       if (error instanceof AppError && error.code === "CONFLICT") {
-        return fail(io, error, exitCodes.portInUse);
+        return fail(io, error, exitCodes.inUse);
       }
       if (error instanceof AppError && ["INVALID_INPUT", "FORBIDDEN"].includes(error.code)) {
         return fail(io, error, exitCodes.usage);

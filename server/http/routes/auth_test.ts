@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { openAccess } from "../../auth/access.ts";
+import { openSessionStore } from "../../auth/session_store.ts";
 import { serveHttp } from "../../serve.ts";
+import { openTestDatabase } from "../../testing/test_database.ts";
 import { ask, createTestApp, type TestApp, token, until } from "../../testing/test_app.ts";
 import type { HttpConfig } from "../services.ts";
+
+const database = await openTestDatabase();
+Deno.test.afterAll(async () => await database[Symbol.asyncDispose]());
 
 const key = { authorization: `Bearer ${token}` };
 const json = { "content-type": "application/json" };
@@ -145,16 +150,13 @@ Deno.test("a session whose stream still waits for its first event ends it when i
   }, { streamGraceMs: 50 });
 });
 
-Deno.test("a session outlives the server: another one on the same data folder knows it", async () => {
-  const dataDir = await Deno.makeTempDir();
+Deno.test("a session outlives the server: another one on the same database knows it", async () => {
   let authorization = "";
   await withApp(
     async (world) => {
       const { token } = await (await world.login({ code: (await world.code()).code })).json();
       authorization = `Bearer ${token}`;
     },
-    {},
-    dataDir,
   );
   await withApp(
     async (world) => {
@@ -164,9 +166,8 @@ Deno.test("a session outlives the server: another one on the same data folder kn
       assert.equal((await me()).status, 401);
     },
     {},
-    dataDir,
+    { restarted: true },
   );
-  await Deno.remove(dataDir, { recursive: true });
 });
 
 interface World extends TestApp {
@@ -181,14 +182,17 @@ interface World extends TestApp {
 async function withApp(
   run: (world: World) => Promise<void>,
   config: Partial<HttpConfig> = {},
-  dataDir?: string,
+  { restarted = false } = {},
 ): Promise<void> {
-  const folder = dataDir ?? await Deno.makeTempDir();
+  if (!restarted) await database.reset();
   const clock = { nowMs: Date.now() };
   using access = await openAccess({
-    dataDir: folder,
+    sessionStore: await openSessionStore({
+      db: database.db,
+      oldPath: `${database.dataDir}/sessions.json`,
+      warn: assert.fail,
+    }),
     operatorToken: token,
-    warn: assert.fail,
     now: () => clock.nowMs,
   });
   const test = createTestApp(config, access);
@@ -205,7 +209,6 @@ async function withApp(
     });
   } finally {
     test.app.close();
-    if (dataDir === undefined) await Deno.remove(folder, { recursive: true });
   }
 }
 

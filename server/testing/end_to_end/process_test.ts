@@ -7,13 +7,16 @@ import { startServer } from "../server_process.ts";
 
 const plugins = join(projectRoot, "docs/examples");
 
-Deno.test("kill -9 of the server leaves no cell behind", async () => {
+Deno.test("kill -9 of the server leaves no cell behind, and no process of its database", async () => {
   await using server = await startServer({ env: { BKG_PLUGIN_PATHS: plugins } });
   await startWordcount(server);
   const { pid } = await (await server.fetch("/api/plugins/wordcount/telemetry")).json();
-  assert.ok(isAlive(pid));
+  const children = Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`)
+    .trim().split(" ").map(Number);
+  assert.ok(children.includes(pid) && children.length === 2, children.join());
+  assert.ok(children.every(isAlive));
   await server.end("SIGKILL");
-  await until(() => !isAlive(pid), "the cell lives on");
+  await until(() => !children.some(isAlive), "a process lives on");
 });
 
 Deno.test("SIGTERM lets a running call end, then leaves with 0 and no cell", async () => {
@@ -52,15 +55,25 @@ Deno.test("models are found and read through a linked folder", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a second server on the same port says so and ends with an exit code of its own", async () => {
+Deno.test("a second server on the same port, or on the same data folder, says so and ends with 4", async () => {
   await using server = await startServer();
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "server/cli/main.ts", "serve"],
-    cwd: projectRoot,
-    env: { BKG_DATA_DIR: server.dataDir, BKG_PORT: new URL(server.url).port },
-  }).output();
-  assert.equal(code, 4);
-  assert.match(new TextDecoder().decode(stderr), /is in use/);
+  const other = await Deno.makeTempDir();
+  const { port } = new URL(server.url);
+  const second = async (env: Record<string, string>) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "server/cli/main.ts", "serve"],
+      cwd: projectRoot,
+      env,
+    }).output();
+    assert.equal(code, 4);
+    return new TextDecoder().decode(stderr);
+  };
+  const samePort = await second({ BKG_DATA_DIR: other, BKG_PORT: port });
+  assert.match(samePort, new RegExp(`127.0.0.1:${port} is in use`));
+  const sameFolder = await second({ BKG_DATA_DIR: server.dataDir, BKG_PORT: "0" });
+  assert.ok(sameFolder.includes(`"${server.dataDir}/database" is in use`), sameFolder);
+  assert.equal((await server.fetch("/readyz")).status, 200);
+  await Deno.remove(other, { recursive: true });
 });
 
 Deno.test("200 starts and stops of a plugin grow neither memory, threads nor descriptors", async () => {

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { buildBundles } from "../build/bundles.ts";
+import { postgresProblem, startPostgres } from "../testing/postgres.ts";
+import { skipUnless } from "../testing/require.ts";
+import { testDbConformance } from "./conformance.ts";
+import { openPglite } from "./pglite.ts";
+import { openPostgres } from "./postgres.ts";
+
+const { folder: bundles } = await buildBundles({ log: console.log });
+const assets = join(bundles, "database");
+
+Deno.test("PGlite is a Db", async (t) => {
+  await inFolder((folder) =>
+    testDbConformance(t, { open: (options) => openPglite({ folder, assets, ...options }) })
+  );
+});
+
+Deno.test({
+  name: "PostgreSQL is a Db",
+  ignore: skipUnless("PostgreSQL is a Db", postgresProblem()),
+  fn: async (t) => {
+    await using server = await startPostgres();
+    await testDbConformance(t, {
+      open: (options) => openPostgres({ url: server.url, assets, ...options }),
+    });
+  },
+});
+
+Deno.test("openPglite lets one server into a folder, and names it to the second", async () => {
+  await inFolder(async (folder) => {
+    const first = await openPglite({ folder, assets });
+    await assert.rejects(openPglite({ folder, assets }), {
+      code: "CONFLICT",
+      message:
+        `"${folder}" is in use by another bkg; stop it, or set BKG_DATA_DIR to another folder`,
+    });
+    await first.sql`select 1`;
+    await first[Symbol.asyncDispose]();
+    await (await openPglite({ folder, assets }))[Symbol.asyncDispose]();
+  });
+});
+
+Deno.test("openPglite lets a bounded number wait", async () => {
+  await inFolder(async (folder) => {
+    await using db = await openPglite({ folder, assets, maxWaiting: 3 });
+    const asked = await Promise.allSettled(Array.from({ length: 5 }, () => db.sql`select 1`));
+    assert.deepEqual(asked.map(({ status }) => status === "fulfilled"), [
+      ...[true, true, true],
+      ...[false, false],
+    ]);
+    await db.sql`select 1`;
+  });
+});
+
+Deno.test("openPostgres gives up on a server that is not there, and keeps the password to itself", async () => {
+  const url = "postgres://someone:hushhush@127.0.0.1:1/none";
+  await assert.rejects(openPostgres({ url, assets, deadlineMs: 3000 }), (error: Error) => {
+    assert.equal((error as Error & { code: string }).code, "UNAVAILABLE");
+    assert.doesNotMatch(Deno.inspect(error), /hushhush/);
+    return true;
+  });
+});
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "bkg-db-" });
+  try {
+    await run(join(folder, "database"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}

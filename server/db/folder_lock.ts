@@ -1,0 +1,21 @@
+// One server for one folder: PGlite itself would let two in, and they would lose each other's rows in silence.
+
+import { join } from "node:path";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+
+/** Makes the folder if need be; throws CONFLICT while another process holds it. A kill lets go of it. */
+export async function lockFolder(folder: string): Promise<Disposable> {
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = await Deno.open(join(folder, "server.lock"), {
+    write: true,
+    create: true,
+    mode: 0o600,
+  });
+  if (await file.tryLock(true)) return { [Symbol.dispose]: () => file.close() };
+  file.close();
+  throw new AppError(
+    "CONFLICT",
+    `"${folder}" is in use by another bkg; stop it, or set BKG_DATA_DIR to another folder`,
+    { details: { reason: "folder-in-use" }, retryable: false },
+  );
+}
