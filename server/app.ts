@@ -31,7 +31,8 @@ import { readOffer } from "./ws/offer.ts";
 import { servePluginSockets } from "./ws/plugin_sockets.ts";
 
 export interface App {
-  fetch(request: Request): Promise<Response>;
+  /** `peerAddress`: the IP address at the connection's other end, which may be a proxy's. */
+  fetch(request: Request, peerAddress?: string): Promise<Response>;
   /** From now on /readyz answers 503; ends every socket. */
   drain(): void;
   /** Ends every stream with an error. */
@@ -116,11 +117,13 @@ export function createApp(services: Services): App {
   };
 
   return {
-    async fetch(request) {
+    async fetch(request, peerAddress = "unknown") {
       const startedAtMs = now();
       const scope: RequestScope = {
         requestId: nextRequestId(request.headers.get("x-request-id")),
         path: pathOf(request.url, prefix),
+        clientAddress: peerAddress,
+        origin: new URL(request.url).origin,
         principal: undefined,
         bearer: undefined,
         failure: undefined,

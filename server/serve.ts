@@ -31,7 +31,7 @@ export function serveHttp(
   try {
     server = Deno.serve(
       { hostname, port, onListen: () => {} },
-      (request) => app.fetch(request),
+      (request, { remoteAddr }) => app.fetch(request, remoteAddr.hostname),
     );
   } catch (cause) {
     throw bindError(cause, `${host}:${port}`);

@@ -84,6 +84,10 @@ export interface RequestScope {
   readonly requestId: string;
   /** Without the query and the public URL's prefix. */
   readonly path: string;
+  /** The client's IP address, behind trusted proxies too; "unknown" where there is no connection. */
+  readonly clientAddress: string;
+  /** How the client names this server, such as "https://bkg.lan"; not the public URL's path. */
+  readonly origin: string;
   /** Undefined on open routes alone. */
   principal: Principal | undefined;
   /** What the principal was proved with: never logged. */

@@ -6,11 +6,12 @@ import type { Grant } from "../contract/grant.ts";
 import type { Limits, Manifest } from "../contract/manifest.ts";
 import type { CellUsage, Enforcement } from "./cell.ts";
 
-/** Who calls. `scopes` come with accounts; the operator may do everything. */
+/** Who calls. What he may do is decided before the host is asked. */
 export interface Principal {
   /** Opaque and stable, such as "operator". */
   readonly id: string;
-  readonly role: "admin" | "operator" | "user";
+  /** "admin", "operator", "user", or one of the server's own. */
+  readonly role: string;
 }
 
 export type PluginStatus = "stopped" | "starting" | "running" | "stopping" | "error";
