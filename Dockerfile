@@ -28,7 +28,7 @@ ENV BKG_DATA_DIR=/data BKG_HOST=0.0.0.0
 VOLUME /data
 EXPOSE 43119
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["bkg", "doctor", "--quiet"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["bkg", "doctor", "--server", "--quiet"]
 ENTRYPOINT ["bkg"]
 # --make-key: whoever starts the container reads the key, or a sign-in link, from inside it.
 CMD ["serve", "--make-key", "--log", "json"]

@@ -1,4 +1,5 @@
-// The HTTP application: one gate (host, origin, key) before every route, one finish (metrics, access log) after.
+// The HTTP application: one gate (host, origin, credential, scope) before every route, one finish (metrics,
+// access log) after.
 // Nothing is opened or read when this module is imported or the app is created.
 
 import { Hono } from "hono";
@@ -12,12 +13,17 @@ import {
   shareWith,
 } from "./http/middleware/origin_check.ts";
 import { failure } from "./http/reply.ts";
-import { createRouteNames, unmatched } from "./http/route_names.ts";
+import type { RouteRule } from "./http/route_rules.ts";
+import { RememberingRouter } from "./http/remembering_router.ts";
+import { createRouteTable, type RouteTable } from "./http/route_table.ts";
+import { auditRoutes } from "./http/routes/audit.ts";
 import { authRoutes } from "./http/routes/auth.ts";
 import { backupRoutes } from "./http/routes/backup.ts";
 import { capabilityRoutes } from "./http/routes/capabilities.ts";
+import { chatRoutes } from "./http/routes/chats.ts";
 import { docsRoutes } from "./http/routes/docs.ts";
 import { healthRoutes } from "./http/routes/health.ts";
+import { keyRoutes } from "./http/routes/keys.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
 import { modelFileRoutes } from "./http/routes/model_files.ts";
 import { modelRoutes } from "./http/routes/models.ts";
@@ -25,8 +31,15 @@ import { openAiRoutes } from "./http/routes/openai.ts";
 import { pluginConfigRoutes } from "./http/routes/plugin_config.ts";
 import { pluginFileRoutes } from "./http/routes/plugin_files.ts";
 import { pluginRoutes } from "./http/routes/plugins.ts";
+import { presetRoutes } from "./http/routes/presets.ts";
+import { roleRoutes } from "./http/routes/roles.ts";
+import { settingsRoutes } from "./http/routes/settings.ts";
+import { usageRoutes } from "./http/routes/usage.ts";
 import { isPagePath, lostPage, uiRoutes, wantsPage } from "./http/routes/ui.ts";
+import { userRoutes } from "./http/routes/users.ts";
+import { requireScope } from "./http/require_scope.ts";
 import type { HttpEnv, RequestScope, RouteDeps, Services } from "./http/services.ts";
+import { createReadClient } from "./http/trusted_proxies.ts";
 import { readOffer } from "./ws/offer.ts";
 import { servePluginSockets } from "./ws/plugin_sockets.ts";
 
@@ -40,10 +53,12 @@ export interface App {
   /** Requests without an answer yet; a stream counts until its headers are sent. */
   readonly active: number;
   close(): void;
+  /** What is served, and what each route asks of who calls it. */
+  readonly routes: RouteTable["all"];
 }
 
 export function createApp(services: Services): App {
-  const { auth, config, log, metrics, now = () => performance.now() } = services;
+  const { auth, settings, config, log, metrics, now = () => performance.now() } = services;
   const body = createBodyReader({
     maxBytes: config.maxBodyBytes,
     timeoutMs: config.bodyTimeoutMs,
@@ -54,9 +69,14 @@ export function createApp(services: Services): App {
   let active = 0;
   const hono = createRoutes({ ...services, body, streams, draining: () => draining });
   const sockets = servePluginSockets(hono, services);
-  const nameRoute = createRouteNames(hono);
-  const checkHost = createHostCheck(config);
-  const checkOrigin = createOriginCheck(config);
+  const routes = createRouteTable(hono);
+  const readClient = createReadClient(config.trustedProxies ?? []);
+  let checkHost = createHostCheck({ ...config, ...settings?.values });
+  let checkOrigin = createOriginCheck({ ...config, ...settings?.values });
+  const unwatch = settings?.watch(() => {
+    checkHost = createHostCheck({ ...config, ...settings.values });
+    checkOrigin = createOriginCheck({ ...config, ...settings.values });
+  });
   const prefix = config.publicUrl === undefined
     ? ""
     : new URL(config.publicUrl).pathname.replace(/\/$/, "");
@@ -65,8 +85,8 @@ export function createApp(services: Services): App {
   const finish = (request: Request, scope: RequestScope, status: number, startedAtMs: number) => {
     const { method } = request;
     const elapsedMs = now() - startedAtMs;
-    const route = nameRoute(method, scope.path);
-    metrics.observe(method, route, status, elapsedMs / 1000);
+    const pattern = routes.find(method, scope.path)?.pattern ?? "unmatched";
+    metrics.observe(method, pattern, status, elapsedMs / 1000);
     const level = status >= 500 ? "warn" : "debug";
     if (!log.enabled(level)) return;
     log[level]("request", {
@@ -76,34 +96,40 @@ export function createApp(services: Services): App {
       status,
       ms: Math.round(elapsedMs * 1000) / 1000,
       principal: scope.principal?.id,
+      client: scope.clientAddress,
       code: scope.failure?.code,
       error: status >= 500 ? scope.failure : undefined,
     });
   };
 
-  const answer = async (request: Request, scope: RequestScope): Promise<Response> => {
+  const answer = async (
+    request: Request,
+    scope: RequestScope,
+    host: string,
+  ): Promise<Response> => {
     let shared: string | undefined;
     let response: Response;
     try {
       const { headers } = request;
-      const host = headers.get("host") ?? new URL(request.url).host;
       checkHost(host);
       const origin = headers.get("origin");
-      const isLost = wantsPage(request) && nameRoute("GET", scope.path) === unmatched;
-      const access = isLost ? "page" : accessOf(scope.path);
+      const rule = routes.find(request.method, scope.path)?.rule ?? unservedRule(request, scope);
       // The page's files are the same for everyone, and the frame of strangers' plugins has an opaque origin.
-      if (origin !== null && access !== "page" && checkOrigin(origin, host) === "allowed") {
+      if (origin !== null && rule !== "page" && checkOrigin(origin, host) === "allowed") {
         shared = origin;
       }
       if (origin !== null && isPreflight(request)) {
         response = preflight(scope, request);
       } else {
-        if (access === "key" || access === "optional") {
+        if (rule !== "open" && rule !== "page") {
           const bearer = bearerOf(headers.get("authorization")) ??
             (scope.path.startsWith("/ws/") ? readOffer(headers).bearer : undefined);
-          if (access === "key" || bearer !== undefined) {
-            scope.principal = auth.authenticate(bearer);
+          if (rule !== "optional" || bearer !== undefined) {
+            const proved = auth.authenticate(bearer);
+            // One that was seen lately is there at once, and costs no turn of the event loop.
+            scope.principal = proved instanceof Promise ? await proved : proved;
             scope.bearer = bearer;
+            requireScope(scope.principal.scopes, rule);
           }
         }
         response = await hono.fetch(request, scope);
@@ -119,17 +145,19 @@ export function createApp(services: Services): App {
   return {
     async fetch(request, peerAddress = "unknown") {
       const startedAtMs = now();
+      const client = readClient(request, peerAddress);
       const scope: RequestScope = {
         requestId: nextRequestId(request.headers.get("x-request-id")),
         path: pathOf(request.url, prefix),
-        clientAddress: peerAddress,
-        origin: new URL(request.url).origin,
+        clientAddress: client.address,
+        origin: client.origin,
         principal: undefined,
         bearer: undefined,
+        limit: undefined,
         failure: undefined,
       };
       active++;
-      const response = await answer(request, scope);
+      const response = await answer(request, scope, client.host);
       active--;
       finish(request, scope, response.status, startedAtMs);
       return response;
@@ -144,7 +172,9 @@ export function createApp(services: Services): App {
     get active() {
       return active;
     },
+    routes: routes.all,
     close() {
+      unwatch?.();
       body.close();
       sockets.close();
     },
@@ -153,7 +183,10 @@ export function createApp(services: Services): App {
 
 function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   // The gate has cut the path out of the URL already.
-  const hono = new Hono<HttpEnv>({ getPath: (_request, options) => scopePath(options) });
+  const hono = new Hono<HttpEnv>({
+    router: new RememberingRouter(),
+    getPath: (_request, options) => scopePath(options),
+  });
   capabilityRoutes(hono, deps);
   openAiRoutes(hono, deps);
   pluginRoutes(hono, deps);
@@ -162,6 +195,14 @@ function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   modelRoutes(hono, deps);
   modelFileRoutes(hono, deps);
   authRoutes(hono, deps);
+  userRoutes(hono, deps);
+  roleRoutes(hono, deps);
+  keyRoutes(hono, deps);
+  chatRoutes(hono, deps);
+  presetRoutes(hono, deps);
+  usageRoutes(hono, deps);
+  auditRoutes(hono, deps);
+  settingsRoutes(hono, deps);
   backupRoutes(hono, deps);
   uiRoutes(hono, deps);
   healthRoutes(hono, deps);
@@ -190,19 +231,9 @@ function scopePath(options: { env?: unknown } | undefined): string {
   return (options?.env as RequestScope).path;
 }
 
-/** `optional`: the answer tells more to who has a key; `page`: the same for everyone, and holds nothing. */
-function accessOf(path: string): "open" | "page" | "optional" | "key" {
-  switch (path) {
-    case "/healthz":
-    case "/readyz":
-    case "/auth/login":
-      return "open";
-    case "/openapi.json":
-    case "/docs":
-      return "optional";
-    default:
-      return isPagePath(path) ? "page" : "key";
-  }
+/** For what no route serves, which tells nobody without a credential what is there. */
+function unservedRule(request: Request, { path }: RequestScope): RouteRule {
+  return wantsPage(request) || isPagePath(path) ? "page" : "any";
 }
 
 /** RFC 6750: the scheme in any case, one space, the credential. */

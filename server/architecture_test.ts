@@ -23,6 +23,7 @@ const rooms: Record<string, readonly string[]> = {
     "plugins/runtime/guest",
     "plugins/runtime/engines",
   ],
+  "plugins/apikeys": ["@bkg/plugin"],
   "plugins/llmserver": ["@bkg/plugin"],
   "models": ["plugins/runtime/contract"],
   "server/build": ["plugins/runtime/boot", "plugins/runtime/contract", "server/db/template.ts"],
@@ -43,6 +44,7 @@ const rooms: Record<string, readonly string[]> = {
     "plugins/runtime/contract",
     "plugins/runtime/host",
     "models",
+    "server/auth",
     "server/config.ts",
     "server/build",
     "server/db",
@@ -64,6 +66,7 @@ const rooms: Record<string, readonly string[]> = {
     "server/auth",
     "models",
     "server/http/services.ts",
+    "server/http/route_rules.ts",
     "server/http/json_text.ts",
     "server/log.ts",
   ],
@@ -81,7 +84,14 @@ const rooms: Record<string, readonly string[]> = {
 };
 
 /** Rooms that run in a browser too: they may not touch Deno. */
-const neutral = ["plugins/runtime", "plugins/llmserver", "server/http", "models", "ui"];
+const neutral = [
+  "plugins/runtime",
+  "plugins/apikeys",
+  "plugins/llmserver",
+  "server/http",
+  "models",
+  "ui",
+];
 /** The file system side of models, and what tests and builds use. */
 const notNeutral = [/^models\/folder_\w+\.ts$/, /_test\.ts$/, /\/testing/, /\/conformance\w*\.ts$/];
 
@@ -114,6 +124,22 @@ Deno.test("neutral rooms do not touch Deno", async () => {
     const isNeutral = neutral.some((room) => isIn(path, room)) &&
       !notNeutral.some((pattern) => pattern.test(path));
     if (isNeutral && /\bDeno\s*[.[]/.test(withoutComments(text))) broken.push(path);
+  }
+  assert.deepEqual(broken, []);
+});
+
+Deno.test("HTTP and WebSocket reach plugins through the guarded bus alone", async () => {
+  const around = [
+    /\bhost\s*\??\.\s*bus\b|\bhost\s*\[\s*["'`]bus/,
+    /\{[^{}]*\bbus\b[^{}]*\}\s*=\s*[\w.]*\bhost\b/,
+    /import[^;]*\b(?:Bus|PluginHost)\b[^;]*runtime\/host\/(?:bus|plugin_host)\.ts/,
+    /import[^;]*[{\s,]Bus\b[^;]*runtime\/host\/host\.ts/,
+  ];
+  const broken: string[] = [];
+  for await (const { path, text } of sources()) {
+    const face = isIn(path, "server/http") || isIn(path, "server/ws");
+    if (!face || path.endsWith("_test.ts")) continue;
+    if (around.some((pattern) => pattern.test(withoutComments(text)))) broken.push(path);
   }
   assert.deepEqual(broken, []);
 });

@@ -6,25 +6,36 @@ import { createFolderStore } from "../models/folder_store.ts";
 import { createPluginHost } from "../plugins/runtime/host/plugin_host.ts";
 import { createApp } from "./app.ts";
 import { openAccess } from "./auth/access.ts";
-import { openSessionStore } from "./auth/session_store.ts";
+import { createAccounts } from "./auth/accounts_store.ts";
+import { createApiKeys } from "./auth/api_keys_store.ts";
+import { createGuardedBus } from "./auth/guarded_bus.ts";
+import { createQuotas } from "./auth/quotas.ts";
+import { createRateLimits } from "./auth/rate_limits.ts";
+import { dayMs } from "./auth/utc_calendar.ts";
 import { projectRoot } from "./build/bundles.ts";
 import { createSpawnCell } from "./cells/spawn.ts";
 import { createCellWatch } from "./cells/watch.ts";
 import type { ComposeParts, Composition } from "./main.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { openAuditStore } from "./services/audit_store.ts";
+import { createAuthHost } from "./services/auth_host.ts";
 import { createBackupService } from "./services/backup_service.ts";
+import { createChatStore } from "./services/chat_store.ts";
 import { findInstalledPlugins } from "./services/installed_plugins.ts";
 import { createModelFiles } from "./services/model_files.ts";
 import { createModelService } from "./services/model_service.ts";
 import { openPageFiles } from "./services/page_files.ts";
 import { openPluginLogs } from "./services/plugin_logs.ts";
 import { openPluginState } from "./services/plugin_state.ts";
+import { startScheduledBackups } from "./services/scheduled_backups.ts";
+import { openServerSettings } from "./services/server_settings_store.ts";
+import { openUsageStore } from "./services/usage_store.ts";
+import { createPresetStore } from "./services/preset_store.ts";
 import { version } from "./version.ts";
 
 /** Makes a whole server that does not listen yet; disposing it ends every cell. */
 export async function compose(
-  { config, bundles, database, operatorToken, log }: ComposeParts,
+  { config, bundles, database, operatorToken, adminPassword, log }: ComposeParts,
 ): Promise<Composition> {
   const { dataDir, modelPaths, pluginPaths } = config;
   await Deno.mkdir(join(dataDir, "models"), { recursive: true });
@@ -46,19 +57,41 @@ export async function compose(
   });
   // Up to here the database was opening beside.
   const db = await database;
+  const settings = await openServerSettings({
+    db,
+    config,
+    warn: (message) => log.warn(message),
+  });
+  const setLevel = () => log.setLevel(settings.values.logLevel);
+  setLevel();
+  settings.watch(setLevel);
   const audit = parts.use(
     await openAuditStore({
       db,
+      maxAgeMs: () => settings.values.auditDays * dayMs,
       oldPaths: ["audit.jsonl", "audit.jsonl.1"].map((name) => join(dataDir, name)),
       failed: (error) => log.error("the audit trail cannot be written", { error }),
     }),
   );
-  const sessionStore = await openSessionStore({
+  const access = parts.use(
+    await openAccess({
+      db,
+      bundles: bundles.folder,
+      operatorToken,
+      issuer: config.publicUrl,
+      adminPassword,
+      audit: (deed) => audit.record(deed),
+    }),
+  );
+  const { auth, signIn, passwords } = access;
+  const accounts = createAccounts({ db, identities: auth, passwords });
+  const apiKeys = createApiKeys({ db, identities: auth });
+  const usage = parts.use(openUsageStore({
     db,
-    oldPath: join(dataDir, "sessions.json"),
-    warn: (message) => log.warn(message),
-  });
-  const { auth, signIn } = parts.use(await openAccess({ sessionStore, operatorToken }));
+    maxAgeMs: () => settings.values.usageDays * dayMs,
+    failed: (error) => log.error("usage cannot be written", { error }),
+  }));
+  const rates = parts.use(createRateLimits());
   const host = parts.use(createPluginHost({
     plugins,
     spawnCell: createSpawnCell({
@@ -67,31 +100,63 @@ export async function compose(
       watch,
     }),
     models: createModelService(models),
+    auth: createAuthHost({ accounts, apiKeys, auth, signIn, audit }),
     threads: navigator.hardwareConcurrency,
     state: await openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
-    auditSink: (pluginId, entry) => audit.add(pluginId, entry),
+    auditSink(pluginId, entry) {
+      // What people do to plugins is recorded by the routes, which know credential and address.
+      if (!managing.has(entry.action)) audit.add(pluginId, entry);
+    },
     logStore,
     onLog: (pluginId, { level, source, message, fields }) =>
       log[level](message, { pluginId, source, ...fields }),
     onListenerError: (error) => log.error("a subscriber of events failed", { error }),
   }));
+  const scheduledBackups = parts.use(
+    await startScheduledBackups({
+      db,
+      folder: join(dataDir, "backups"),
+      plan: () => ({
+        everyMs: settings.values.backupHours * hourMs,
+        kept: settings.values.backupsKept,
+      }),
+      failed: (error) => log.error("the database could not be backed up", { error }),
+    }),
+  );
   const app = createApp({
     host,
+    bus: createGuardedBus({
+      bus: host.bus,
+      rates,
+      quotas: createQuotas({ tallies: usage }),
+      meter: usage,
+    }),
+    audit,
+    usage,
+    settings,
+    scheduledBackups,
     auth,
     signIn,
+    accounts,
+    apiKeys,
     models,
     modelFiles: createModelFiles({
       store: models,
       digests: createFolderDigests({ cachePath: join(dataDir, "cache", "digests.json"), log }),
     }),
+    chats: createChatStore({ db }),
+    presets: createPresetStore({ db, models }),
     backups: createBackupService({ db, dataDir }),
     ui: openPageFiles(join(bundles.folder, "page")),
     config: { ...config, version },
     log,
     metrics: createMetrics(),
   });
-  return { app, auth, signIn, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { app, signIn, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
+
+const hourMs = 60 * 60_000;
+const managing: ReadonlySet<string> = new Set(["start", "stop", "restart", "configure", "grant"]);
 
 /** Where a path really leads: a cell is allowed folders by name, and files are found below the real one. */
 function canonical(path: string): Promise<string> {

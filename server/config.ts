@@ -4,6 +4,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "../plugins/runtime/contract/error.ts";
+import { isProxyName, trustsEveryone } from "./http/trusted_proxies.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -30,9 +31,16 @@ export interface Config {
   readonly publicUrl?: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  /** Addresses, ranges, "loopback" and "private": whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies: readonly string[];
+  /** PEM files; both or none. With them this server speaks TLS itself. */
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
   /** No outbound call at all. */
   readonly offline: boolean;
   readonly logLevel: LogLevel;
+  /** Variables that are set, here or by a flag in their place: they win over what is stored. */
+  readonly given: readonly string[];
   /** One sentence for each variable that is set and not honoured. */
   readonly warnings: readonly string[];
 }
@@ -67,6 +75,9 @@ export function readConfig(
     publicUrl: given("BKG_PUBLIC_URL"),
     allowedHosts: commaList(given("BKG_ALLOWED_HOSTS")),
     allowedOrigins: commaList(given("BKG_ALLOWED_ORIGINS")),
+    trustedProxies: commaList(given("BKG_TRUSTED_PROXIES")),
+    tlsCert: absolute(given("BKG_TLS_CERT"), cwd),
+    tlsKey: absolute(given("BKG_TLS_KEY"), cwd),
     offline: given("BKG_OFFLINE"),
     logLevel: given("BKG_LOG_LEVEL", overrides.logLevel),
   });
@@ -78,7 +89,17 @@ export function readConfig(
     const text = issues.map(({ variable, message }) => `${variable} ${message}`).join("; ");
     throw new AppError("INVALID_INPUT", text, { details: { issues } });
   }
-  const config: Config = { ...parsed.data, warnings: warningsOf(env) };
+  const warnings = [...warningsOf(env), ...contradictionsOf(parsed.data)];
+  const flags: Readonly<Record<string, string | undefined>> = { ...overrides };
+  const config: Config = {
+    ...parsed.data,
+    given: [
+      ...Object.entries(variableOf).filter(([field, name]) => given(name, flags[field]))
+        .map(([, name]) => name),
+      ...secretNames.filter((name) => given(name) ?? given(`${name}_FILE`)),
+    ],
+    warnings,
+  };
   for (const value of Object.values(config)) if (Array.isArray(value)) Object.freeze(value);
   return Object.freeze(config);
 }
@@ -157,10 +178,31 @@ const configSchema = z.object({
     ),
   ),
   allowedOrigins: z.array(origin),
+  trustedProxies: z.array(
+    z.string().toLowerCase().refine(
+      isProxyName,
+      'must list addresses, ranges such as "10.0.0.0/8", "loopback" or "private"',
+    ),
+  ),
+  tlsCert: z.string().optional(),
+  tlsKey: z.string().optional(),
   offline: z.enum(["1", "0", "true", "false"], 'must be "1" or "0"')
     .transform((text) => text === "1" || text === "true").default(false),
   logLevel: z.enum(logLevels, `must be one of ${logLevels.join(", ")}`).default("info"),
+}).superRefine(({ tlsCert, tlsKey }, context) => {
+  const missing = tlsCert === undefined ? "tlsCert" : "tlsKey";
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const other = missing === "tlsCert" ? "BKG_TLS_KEY" : "BKG_TLS_CERT";
+    context.addIssue({ code: "custom", path: [missing], message: `must be set with ${other}` });
+  }
 });
+
+/** What may be stored in the place of a variable. */
+export const editableShapes = {
+  allowedHosts: configSchema.shape.allowedHosts,
+  allowedOrigins: configSchema.shape.allowedOrigins,
+  logLevel: configSchema.shape.logLevel.unwrap(),
+};
 
 const variableOf = {
   host: "BKG_HOST",
@@ -171,25 +213,25 @@ const variableOf = {
   publicUrl: "BKG_PUBLIC_URL",
   allowedHosts: "BKG_ALLOWED_HOSTS",
   allowedOrigins: "BKG_ALLOWED_ORIGINS",
+  trustedProxies: "BKG_TRUSTED_PROXIES",
+  tlsCert: "BKG_TLS_CERT",
+  tlsKey: "BKG_TLS_KEY",
   offline: "BKG_OFFLINE",
   logLevel: "BKG_LOG_LEVEL",
 } satisfies Record<keyof z.infer<typeof configSchema>, string>;
 
 /** Fixed by the design and not served by this version: setting one must not pass in silence. */
 const unserved = [
-  "BKG_ADMIN_PASSWORD",
-  "BKG_TRUSTED_PROXIES",
-  "BKG_TLS_CERT",
-  "BKG_TLS_KEY",
   "HF_ENDPOINT",
   "HF_TOKEN",
 ];
 
 /** Read by the CLI, which is no server setting. */
-const clientVariables = ["BKG_TOKEN", "BKG_TOKEN_FILE", "BKG_URL"];
+const clientVariables = ["BKG_CA_FILE", "BKG_TOKEN", "BKG_TOKEN_FILE", "BKG_URL"];
 
 /** Served, and not in Config, which others may show. */
-const secretVariables = ["BKG_DATABASE_URL", "BKG_DATABASE_URL_FILE"];
+const secretNames = ["BKG_ADMIN_PASSWORD", "BKG_DATABASE_URL"];
+const secretVariables = secretNames.flatMap((name) => [name, `${name}_FILE`]);
 
 function warningsOf(env: Env): string[] {
   const known = new Set<string>([
@@ -203,6 +245,20 @@ function warningsOf(env: Env): string[] {
     if (name.startsWith("BKG_") && !known.has(name)) return [`${name} is not a setting of bkg`];
     return [];
   });
+}
+
+/** What may be meant, and mostly is not. */
+function contradictionsOf(
+  { trustedProxies, tlsCert, publicUrl }: z.infer<typeof configSchema>,
+): string[] {
+  const found: string[] = [];
+  if (trustsEveryone(trustedProxies)) {
+    found.push("BKG_TRUSTED_PROXIES names every address: whoever connects may forge its own");
+  }
+  if (tlsCert !== undefined && publicUrl?.startsWith("http:")) {
+    found.push('BKG_TLS_CERT is set, but BKG_PUBLIC_URL begins with "http:"');
+  }
+  return found;
 }
 
 function defaultDataDir(env: Env, os: string = Deno.build.os): string {
@@ -222,6 +278,10 @@ function folders(
   const separator = os === "windows" ? ";" : /[:,]/;
   return (text ?? "").split(separator).map((part) => part.trim()).filter(Boolean)
     .map((part) => resolve(cwd, part));
+}
+
+function absolute(text: string | undefined, cwd: string): string | undefined {
+  return text === undefined ? undefined : resolve(cwd, text);
 }
 
 function commaList(text: string | undefined): string[] {

@@ -13,6 +13,10 @@ Deno.test("readConfig names every bad variable and what is allowed", () => {
       [{ BKG_PUBLIC_URL: "ftp://x" }, /BKG_PUBLIC_URL must be an http or https URL/],
       [{ BKG_ALLOWED_HOSTS: "a.b:80" }, /BKG_ALLOWED_HOSTS must list host names without a port/],
       [{ BKG_ALLOWED_ORIGINS: "example.org" }, /BKG_ALLOWED_ORIGINS must list origins/],
+      [{ BKG_TRUSTED_PROXIES: "loopback,10.0.0.0/33" }, /BKG_TRUSTED_PROXIES must list addresses/],
+      [{ BKG_TRUSTED_PROXIES: "proxy.lan" }, /BKG_TRUSTED_PROXIES/],
+      [{ BKG_TLS_CERT: "a.crt" }, /BKG_TLS_KEY must be set with BKG_TLS_CERT/],
+      [{ BKG_TLS_KEY: "a.key" }, /BKG_TLS_CERT must be set with BKG_TLS_KEY/],
       [{ BKG_OFFLINE: "yes" }, /BKG_OFFLINE must be "1" or "0"/],
       [{ BKG_LOG_LEVEL: "loud" }, /BKG_LOG_LEVEL must be one of debug, info, warn, error/],
     ] as const
@@ -40,12 +44,25 @@ Deno.test("readConfig: XDG wins when absolute, flags win over the environment, p
 });
 
 Deno.test("readConfig warns of what is not served yet and of what is no setting", () => {
-  const { warnings } = read({ BKG_TLS_CERT: "a", HF_TOKEN_FILE: "b", BKG_PROT: "1" });
+  const { warnings } = read({ HF_TOKEN_FILE: "b", BKG_PROT: "1", BKG_CA_FILE: "c" });
   assert.deepEqual(warnings, [
     "BKG_PROT is not a setting of bkg",
-    "BKG_TLS_CERT is set, but this version does not serve it yet",
     "HF_TOKEN_FILE is set, but this version does not serve it yet",
   ]);
+});
+
+Deno.test("readConfig: proxies and TLS files", () => {
+  const config = read({
+    BKG_TRUSTED_PROXIES: "Loopback, 10.0.0.0/8 ,fd00::1",
+    BKG_TLS_CERT: "tls/bkg.crt",
+    BKG_TLS_KEY: "/etc/bkg.key",
+  });
+  assert.deepEqual(config.trustedProxies, ["loopback", "10.0.0.0/8", "fd00::1"]);
+  assert.deepEqual([config.tlsCert, config.tlsKey], ["/srv/tls/bkg.crt", "/etc/bkg.key"]);
+  assert.deepEqual(config.warnings, []);
+  assert.match(read({ BKG_TRUSTED_PROXIES: "0.0.0.0/0" }).warnings.join(), /names every address/);
+  const plain = { BKG_TLS_CERT: "a", BKG_TLS_KEY: "b", BKG_PUBLIC_URL: "http://x.org" };
+  assert.match(read(plain).warnings.join(), /BKG_PUBLIC_URL begins with "http:"/);
 });
 
 Deno.test("readSecret takes the value or the file, never both", async () => {

@@ -12,6 +12,8 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
   /** Whether a line of this level would be written; asked before costly fields are built. */
   enabled(level: LogLevel): boolean;
+  /** From now on, for this logger and its children. */
+  setLevel(level: LogLevel): void;
   /** A logger that adds `fields` to each line. */
   child(fields: LogFields): Logger;
   /** Writes what is held back. */
@@ -31,7 +33,7 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions): Logger {
   const { write, batchMs = 0, now = Date.now } = options;
   const format = options.format === "pretty" ? prettyLine : jsonLine;
-  const threshold = logLevels.indexOf(options.level ?? "info");
+  let threshold = logLevels.indexOf(options.level ?? "info");
   let held = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -59,6 +61,9 @@ export function createLogger(options: LoggerOptions): Logger {
       warn: at("warn"),
       error: at("error"),
       enabled: (level) => logLevels.indexOf(level) >= threshold,
+      setLevel(level) {
+        threshold = logLevels.indexOf(level);
+      },
       child: (fields) => build({ ...bound, ...fields }),
       flush,
     };

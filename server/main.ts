@@ -1,16 +1,17 @@
 // A server from configuration to exit: key, composition, port, and the way down on a signal.
 // Caller: `bkg serve`. What is wired is compose's affair and comes in as a parameter.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../plugins/runtime/contract/error.ts";
 import type { App } from "./app.ts";
-import type { Authenticator, SignIn } from "./auth/authenticator.ts";
-import { openOperatorKey, readOperatorKey } from "./auth/operator_key.ts";
+import { hasAdminPassword } from "./auth/first_admin.ts";
+import { openOperatorKey, operatorKeyPath, readOperatorKey } from "./auth/operator_key.ts";
 import { signInUrl } from "./auth/sign_in_url.ts";
 import { buildBundles, type Bundles, projectRoot } from "./build/bundles.ts";
 import { type Config, isLoopback } from "./config.ts";
 import type { Db } from "./db/db.ts";
-import { openDatabase } from "./db/open.ts";
+import { databaseFolder, openDatabase } from "./db/open.ts";
 import type { Logger } from "./log.ts";
 import { type HttpServer, serveHttp } from "./serve.ts";
 
@@ -23,19 +24,22 @@ export interface ComposeParts {
   /** Opening, while the rest is made. */
   database: Promise<Db>;
   operatorToken: string;
+  /** Of the first start; a secret. */
+  adminPassword?: string | undefined;
   log: Logger;
 }
 
 export interface Composition extends AsyncDisposable {
   readonly app: App;
-  readonly auth: Authenticator;
-  readonly signIn: SignIn;
+  readonly signIn: { createCode(): { code: string; expiresAtMs: number } };
 }
 
 export interface RunOptions {
   compose: Compose;
   /** PostgreSQL's; a secret. Absent: PGlite in the data folder. */
   databaseUrl?: string | undefined;
+  /** BKG_ADMIN_PASSWORD: the operator's, where it has none yet. */
+  adminPassword?: string | undefined;
   log: Logger;
   step: (line: string) => void;
   /** Called once, when requests are answered. */
@@ -56,21 +60,22 @@ export interface ReadyFacts {
 
 /** Serves until it is asked to stop; the first time it drains, the second it cuts. */
 export async function runServer(config: Config, options: RunOptions): Promise<void> {
-  const { compose, log, step, ready, onStop } = options;
+  const { compose, adminPassword, log, step, ready, onStop } = options;
   for (const warning of config.warnings) log.warn(warning);
-  if (options.makeKey !== true) await requireKeyBeyondLoopback(config);
+  const bundles = await buildBundles({ log: step });
+  const open = () =>
+    openDatabase({
+      dataDir: config.dataDir,
+      bundles: bundles.folder,
+      migrations: join(projectRoot, "server/db/migrations"),
+      url: options.databaseUrl,
+      warn: (message) => log.warn(message),
+    });
+  if (!isLoopback(config.host) && !options.makeKey) await requireOwner(config, options, open);
   const key = await openOperatorKey(config.dataDir);
   if (key.created) step(`Made the operator's key: ${key.path}`);
   for (const repair of key.repaired) log.warn(repair);
-
-  const bundles = await buildBundles({ log: step });
-  const database = openDatabase({
-    dataDir: config.dataDir,
-    bundles: bundles.folder,
-    migrations: join(projectRoot, "server/db/migrations"),
-    url: options.databaseUrl,
-    warn: (message) => log.warn(message),
-  });
+  const database = open();
   // Compose asks for it later: until then a failure has nobody who hears it.
   database.catch(() => {});
   await using _closing = {
@@ -90,16 +95,17 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
       bundles,
       database,
       operatorToken: key.token,
+      adminPassword,
       log,
     });
-    const { auth, signIn } = composition;
+    const { signIn } = composition;
     if (stops > 0) return;
     server = serveHttp(
       composition.app,
       config,
-      options.drainMs === undefined ? {} : { drainMs: options.drainMs },
+      { log, ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }) },
     );
-    const { code } = signIn.createCode(auth.authenticate(key.token));
+    const { code } = signIn.createCode();
     ready({
       url: server.url,
       tokenPath: key.path,
@@ -113,12 +119,21 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
   }
 }
 
-/** A first start that others could reach would offer them an instance whose key nobody has read yet. */
-async function requireKeyBeyondLoopback(config: Config): Promise<void> {
-  if (isLoopback(config.host) || await readOperatorKey(config.dataDir) !== undefined) return;
+/** An instance that others can reach, and that nobody owns yet, would be theirs who come first. */
+async function requireOwner(
+  { host, dataDir }: Config,
+  { adminPassword, databaseUrl }: RunOptions,
+  open: () => Promise<Db>,
+): Promise<void> {
+  if (adminPassword !== undefined || await readOperatorKey(dataDir) !== undefined) return;
+  if (databaseUrl !== undefined || existsSync(databaseFolder(dataDir))) {
+    await using db = await open();
+    if (await hasAdminPassword(db)) return;
+  }
   throw new AppError(
     "FORBIDDEN",
-    `BKG_HOST is "${config.host}", which other machines can reach, and there is no operator key yet; ` +
-      `start once on 127.0.0.1 to make "${config.dataDir}/admin-token", put one there, or say --make-key`,
+    `BKG_HOST is "${host}", which other machines can reach, and nobody owns this server yet; ` +
+      `set BKG_ADMIN_PASSWORD, start once on 127.0.0.1 to make "${operatorKeyPath(dataDir)}", ` +
+      "put one there, or say --make-key",
   );
 }

@@ -7,10 +7,15 @@ import type { Capability } from "../plugins/runtime/contract/capability.ts";
 import type { Bus, InvokeOptions, PluginHost } from "../plugins/runtime/host/host.ts";
 import type { ModelRecord } from "../models/model.ts";
 import { createApp } from "./app.ts";
-import { createOperatorAuthenticator } from "./auth/operator_key.ts";
+import { createOperatorAuthenticator } from "./testing/operator_authenticator.ts";
 import { createLogger } from "./log.ts";
 import { createMetrics } from "./observability/metrics.ts";
+import { createPresetStore, presetInputSchema } from "./services/preset_store.ts";
+import { addUsers } from "./testing/database_engines.ts";
+import type { Services } from "./http/services.ts";
 import { serveHttp } from "./serve.ts";
+import { openTestDatabase } from "./testing/test_database.ts";
+import { createTestGuard } from "./testing/test_guard.ts";
 
 const token = "bkg_operator_" + "A".repeat(43);
 const messages = [{ role: "user" as const, content: "hi" }];
@@ -148,6 +153,98 @@ Deno.test("openai: chat, text and models, streamed and not", () =>
     assert.equal((await client.models.retrieve("m")).id, "m");
   }));
 
+Deno.test("openai: a preset is named as a model, and what a request says wins over it", async () => {
+  await using test = await openTestDatabase();
+  await addUsers(test.db, ["operator", "ada"]);
+  const presets = createPresetStore({ db: test.db, models });
+  const story = presetInputSchema.parse({
+    name: "story",
+    model: "m",
+    systemPrompt: "Be kind",
+    parameters: { temperature: 0.5, maxTokens: 9, stop: ["x"], presencePenalty: 1 },
+  });
+  await presets.create("operator", story);
+  await presets.create("ada", { ...story, name: "hers" });
+  await presets.create("ada", { ...story, name: "ours", shared: true, systemPrompt: "" });
+  await withServer(async ({ client, calls }) => {
+    const system = { role: "system", content: "And brief" } as const;
+    const answer = await client.chat.completions.create({
+      model: "story",
+      messages: [system, ...messages],
+      max_completion_tokens: 2,
+      temperature: 0,
+    });
+    assert.equal(answer.model, "story");
+    assert.deepEqual(calls.at(-1)!.input, {
+      model: "m",
+      messages: [{ role: "system", content: "Be kind" }, system, ...messages],
+      temperature: 0,
+      maxTokens: 2,
+      stop: ["x"],
+      presencePenalty: 1,
+    });
+    const chunks = await Array.fromAsync(
+      await client.chat.completions.create({ model: "ours", messages, stream: true }),
+    );
+    assert.deepEqual(new Set(chunks.map(({ model }) => model)), new Set(["ours"]));
+    assert.deepEqual(calls.at(-1)!.input, { ...story.parameters, model: "m", messages });
+
+    const named = (await client.models.list()).data.map(({ id, owned_by }) => [id, owned_by]);
+    assert.deepEqual(named, [["m", "bkg"], ["ours", "preset"], ["story", "preset"]]);
+    assert.equal((await client.models.retrieve("story")).id, "story");
+    const asked = calls.length;
+    for (const model of ["hers", "none"]) {
+      for (
+        const attempt of [
+          client.chat.completions.create({ model, messages }),
+          client.completions.create({ model, prompt: "p" }),
+          client.models.retrieve(model),
+        ]
+      ) {
+        await assert.rejects(
+          attempt,
+          (error) =>
+            error instanceof OpenAI.NotFoundError && error.code === "model_not_found" &&
+            error.message.includes(`There is no model "${model}"`),
+        );
+      }
+    }
+    await assert.rejects(
+      client.completions.create({ model: "story", prompt: "p" }),
+      (error) => error instanceof OpenAI.BadRequestError && error.param === "model",
+    );
+    assert.equal(calls.length, asked);
+  }, { presets });
+});
+
+Deno.test("openai: a model that takes a preset's name goes before it; one that is gone is told", async () => {
+  await using test = await openTestDatabase();
+  await addUsers(test.db, ["operator"]);
+  const story = presetInputSchema.parse({ name: "late", model: "m", systemPrompt: "Be kind" });
+  await createPresetStore({ db: test.db, models }).create("operator", story);
+  const there = new Map([["late", { ...model, id: "late" }]]);
+  const later = {
+    list: () => Promise.resolve([...there.values()]),
+    get: (id: string) => {
+      const record = there.get(id);
+      return record === undefined ? models.get("none") : Promise.resolve(record);
+    },
+  };
+  const presets = createPresetStore({ db: test.db, models: later });
+  await withServer(async ({ client, calls }) => {
+    await client.chat.completions.create({ model: "late", messages });
+    assert.deepEqual(calls.at(-1)!.input, { model: "late", messages });
+    assert.deepEqual((await client.models.list()).data.map(({ owned_by }) => owned_by), ["bkg"]);
+    there.clear();
+    await assert.rejects(
+      client.chat.completions.create({ model: "late", messages }),
+      (error) =>
+        error instanceof OpenAI.NotFoundError &&
+        /builds on a model that is gone/.test(error.message),
+    );
+  }, { presets, models: later });
+});
+
 interface Call {
   capability: string;
   input: unknown;
@@ -167,27 +264,33 @@ const model: ModelRecord = {
   createdAtMs: 1000,
 };
 
+const models = {
+  list: () => Promise.resolve([model]),
+  get: (id: string) =>
+    id === model.id
+      ? Promise.resolve(model)
+      : Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}" on this host`)),
+};
+
 async function withServer(
   run: (world: { client: OpenAI; url: string; calls: Call[] }) => Promise<void>,
+  services: Partial<Services> = {},
 ): Promise<void> {
   const calls: Call[] = [];
+  const host = {
+    bus: storyBus(calls),
+    list: () => [],
+    subscribe: () => () => {},
+  } as unknown as PluginHost;
   const app = createApp({
-    host: {
-      bus: storyBus(calls),
-      list: () => [],
-      subscribe: () => () => {},
-    } as unknown as PluginHost,
+    host,
+    ...createTestGuard(host),
     auth: createOperatorAuthenticator(token),
-    models: {
-      list: () => Promise.resolve([model]),
-      get: (id) =>
-        id === model.id
-          ? Promise.resolve(model)
-          : Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}" on this host`)),
-    },
+    models,
     config: { version: "0", host: "127.0.0.1", allowedHosts: [], allowedOrigins: [] },
     log: createLogger({ write: () => {} }),
     metrics: createMetrics(),
+    ...services,
   });
   const server = serveHttp(app, { host: "127.0.0.1", port: 0 });
   try {

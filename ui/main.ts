@@ -9,10 +9,12 @@ import "./components/bkg-app.ts";
 import { watchFaults } from "./components/bkg-fault-notice.ts";
 import { createBrowserStorage } from "./stores/browser_storage.ts";
 import { findBrowserProblem } from "./stores/browser_problem.ts";
+import { keepChats } from "./stores/chat_keeping.ts";
 import { createHomes } from "./stores/homes.ts";
 import { createPlugins } from "./stores/plugins.ts";
+import { createRefreshLock } from "./stores/refresh_lock.ts";
 import { createSession } from "./stores/session.ts";
-import { takeCode } from "./stores/sign_in_code.ts";
+import { type LinkCode, takeCode } from "./stores/sign_in_code.ts";
 
 const code = takeCode({ location, history });
 watchFaults(window);
@@ -27,11 +29,17 @@ addEventListener("hashchange", () => {
 let wasSignedIn = false;
 app.session.subscribe(follow);
 follow();
+keepChats(app);
 
 function createPageApp(): App {
   const server = { fetch: fetch.bind(globalThis), baseUrl: document.baseURI };
   const storage = createBrowserStorage({ open: () => localStorage, events: window });
-  const session = createSession({ ...server, storage });
+  const session = createSession({
+    ...server,
+    storage,
+    // Only where the origin is secure.
+    lock: createRefreshLock({ locks: navigator.locks as Navigator["locks"] | undefined, storage }),
+  });
   const api = createApi({ ...server, session });
   const page = createPagePresence({ document, window });
   const live = createLive({ session, WebSocket, baseUrl: server.baseUrl, page });
@@ -63,8 +71,9 @@ function createPageApp(): App {
 }
 
 /** Why a code is not taken shows on the sign-in page; who is signed in already stays so. */
-function signIn(code: string): void {
-  app.session.signIn(code).catch(() => {});
+function signIn(code: LinkCode): void {
+  if ("invitation" in code) app.session.setInvitation(code.invitation);
+  else app.session.signIn(code).catch(() => {});
 }
 
 function follow(): void {

@@ -2,22 +2,26 @@
 // server may live under a prefix: links are written href="plugins", href=${pluginPath(id)}.
 
 import { html, type TemplateResult } from "lit";
+import { may, type Scoped } from "./api/scopes.ts";
 
 export interface Page {
   /** A URLPattern's pathname, relative to <base>. */
   path: string;
   /** For the document's title until the page names itself. */
   title: string;
+  /** What it needs; who lacks it is told so in its place. */
+  scope?: string;
   load(): Promise<unknown>;
   render(params: Record<string, string | undefined>): TemplateResult;
 }
 
-export const home = "dashboard";
+const home = "dashboard";
 
 export const pages: readonly Page[] = [
   {
     path: "dashboard",
     title: "Dashboard",
+    scope: "plugins:read",
     load: () => import("./pages/bkg-dashboard.ts"),
     render: () => html`<bkg-dashboard></bkg-dashboard>`,
   },
@@ -30,14 +34,51 @@ export const pages: readonly Page[] = [
   {
     path: "plugins",
     title: "Plugins",
+    scope: "plugins:read",
     load: () => import("./pages/bkg-plugins.ts"),
     render: () => html`<bkg-plugins></bkg-plugins>`,
   },
   {
     path: "plugins/:id",
     title: "Plugin",
+    scope: "plugins:read",
     load: () => import("./pages/bkg-plugin.ts"),
     render: ({ id = "" }) => html`<bkg-plugin .pluginId=${decode(id)}></bkg-plugin>`,
+  },
+  {
+    path: "api-keys",
+    title: "API keys",
+    scope: "account",
+    load: () => import("./pages/bkg-api-keys.ts"),
+    render: () => html`<bkg-api-keys></bkg-api-keys>`,
+  },
+  {
+    path: "account",
+    title: "Account",
+    scope: "account",
+    load: () => import("./pages/bkg-account.ts"),
+    render: () => html`<bkg-account></bkg-account>`,
+  },
+  {
+    path: "users",
+    title: "Users",
+    scope: "users:manage",
+    load: () => import("./pages/bkg-users.ts"),
+    render: () => html`<bkg-users></bkg-users>`,
+  },
+  {
+    path: "audit",
+    title: "Audit",
+    scope: "audit:read",
+    load: () => import("./pages/bkg-audit.ts"),
+    render: () => html`<bkg-audit></bkg-audit>`,
+  },
+  {
+    path: "settings",
+    title: "Settings",
+    scope: "settings:manage",
+    load: () => import("./pages/bkg-settings.ts"),
+    render: () => html`<bkg-settings></bkg-settings>`,
   },
 ];
 
@@ -55,12 +96,52 @@ export const notFoundPage: Page = {
   render: () => html`<bkg-not-found></bkg-not-found>`,
 };
 
-/** What the navigation shows, in this order. */
-export const navigation = [
+export interface Destination {
+  path: string;
+  label: string;
+  icon: string;
+}
+
+/** What the navigation shows, in this order, to those who may see it. */
+const destinations: readonly Destination[] = [
   { path: "dashboard", label: "Dashboard", icon: "dashboard" },
   { path: "chats", label: "Chats", icon: "message" },
   { path: "plugins", label: "Plugins", icon: "plug" },
-] as const;
+];
+
+/** Less often needed: below the others, on a phone in the person's menu. */
+const furtherDestinations: readonly Destination[] = [
+  { path: "api-keys", label: "API keys", icon: "key" },
+  { path: "users", label: "Users", icon: "users" },
+  { path: "audit", label: "Audit", icon: "logs" },
+  { path: "settings", label: "Settings", icon: "settings" },
+];
+
+export function navigationFor(
+  person: Scoped | undefined,
+): { main: readonly Destination[]; further: readonly Destination[] } {
+  return {
+    main: destinations.filter(({ path }) => mayOpen(person, path)),
+    further: furtherDestinations.filter(({ path }) => mayOpen(person, path)),
+  };
+}
+
+/** Where one begins: the first page that one may see. */
+export function homeFor(person: Scoped | undefined): string {
+  return navigationFor(person).main[0]?.path ?? home;
+}
+
+/** The right that the page needs and the person lacks; undefined while nothing is known of the person's. */
+export function missingScope(page: Page, person: Scoped | undefined): string | undefined {
+  if (page.scope === undefined || person?.scopes === undefined) return undefined;
+  return may(person, page.scope) ? undefined : page.scope;
+}
+
+/** Whether the page at `path` is for this person, as far as that is known. */
+export function mayOpen(person: Scoped | undefined, path: string): boolean {
+  const page = pages.find((page) => page.path === path);
+  return page !== undefined && missingScope(page, person) === undefined;
+}
 
 /** The path of <base>, with its slash at the end. */
 export function basePath(): string {

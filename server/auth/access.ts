@@ -1,47 +1,72 @@
-// Everything behind the two interfaces of authenticator.ts, for a server without accounts: the operator's key,
-// and sessions that a single-use code begins. Callers: compose, tests.
+// Everything behind the interfaces of authenticator.ts and sign_in.ts, joined. Callers: compose, tests.
 
-import type { Timers } from "../../plugins/runtime/host/timers.ts";
-import type { Authenticator, SignIn } from "./authenticator.ts";
-import { createOperatorAuthenticator } from "./operator_key.ts";
-import type { SessionStore } from "./session_store.ts";
-import { openSessions, sessionPrefix } from "./sessions.ts";
-import { createSignInCodes } from "./sign_in_codes.ts";
+import { systemTimers, type Timers } from "../../plugins/runtime/host/timers.ts";
+import type { Db } from "../db/db.ts";
+import { createAccessTokens } from "./access_tokens.ts";
+import { setFirstPassword } from "./first_admin.ts";
+import { createIdentities, type Identities } from "./identities.ts";
+import { createPasswordGuesses, type PasswordGuessesOptions } from "./password_guesses.ts";
+import type { PasswordCost } from "./password_message.ts";
+import { createPasswords, type Passwords } from "./passwords.ts";
+import { createRefreshTokens } from "./refresh_tokens.ts";
+import { seedAccounts } from "./roles_store.ts";
+import { createSessions } from "./sessions.ts";
+import type { SignIn } from "./sign_in.ts";
+import { createSignIn, type SignInAudit } from "./sign_in_flow.ts";
 
-export interface Access extends Disposable {
-  auth: Authenticator;
+export interface Access extends AsyncDisposable {
+  auth: Identities;
   signIn: SignIn;
+  passwords: Passwords;
 }
 
 export interface AccessOptions {
-  sessionStore: SessionStore;
+  db: Db;
+  /** dist/: the Worker that computes passwords. */
+  bundles: string;
   operatorToken: string;
+  /** Of access tokens: the public URL. */
+  issuer?: string | undefined;
+  /** BKG_ADMIN_PASSWORD: the operator's first password. */
+  adminPassword?: string | undefined;
+  audit?: SignInAudit;
   /** Ms since the epoch. */
   now?: () => number;
   timers?: Timers;
+  passwordCost?: PasswordCost;
+  guesses?: PasswordGuessesOptions;
 }
 
+/** Makes what must always be there: the built-in roles and the operator's account. */
 export async function openAccess(options: AccessOptions): Promise<Access> {
-  const { sessionStore, operatorToken, ...rest } = options;
-  const sessions = await openSessions({ store: sessionStore, ...rest });
-  const codes = createSignInCodes(rest);
-  const operator = createOperatorAuthenticator(operatorToken);
-  const isSession = (bearer: string | undefined) => bearer?.startsWith(sessionPrefix) === true;
-  return {
-    auth: {
-      authenticate(bearer) {
-        const principal = isSession(bearer) ? sessions.find(bearer!) : undefined;
-        // The operator's authenticator refuses what is no key, so that there is one message.
-        return principal ?? operator.authenticate(bearer);
-      },
-      watch: (bearer, ended) =>
-        isSession(bearer) ? sessions.watch(bearer, ended) : operator.watch(bearer, ended),
-    },
-    signIn: {
-      createCode: (principal) => codes.create(principal),
-      exchange: async (code) => await sessions.create(codes.take(code)),
-      signOut: (bearer) => sessions.end(bearer),
-    },
-    [Symbol.dispose]: () => sessions[Symbol.dispose](),
-  };
+  const { db, bundles, operatorToken, issuer, adminPassword, audit = () => {} } = options;
+  const { now = Date.now, timers = systemTimers, passwordCost: cost } = options;
+  await seedAccounts(db, now);
+  await using parts = new AsyncDisposableStack();
+  const passwords = parts.use(createPasswords({ bundles, timers, ...(cost && { cost }) }));
+  if (adminPassword !== undefined) {
+    await setFirstPassword(db, { password: adminPassword, passwords });
+  }
+  const accessTokens = createAccessTokens({ db, issuer, now });
+  const auth = parts.use(createIdentities({ db, operatorToken, accessTokens, now, timers }));
+  const sessions = createSessions({
+    db,
+    identities: auth,
+    accessTokens,
+    refreshTokens: createRefreshTokens({ db, now }),
+    now,
+  });
+  const guesses = parts.use(createPasswordGuesses(options.guesses));
+  const signIn = createSignIn({
+    db,
+    identities: auth,
+    accessTokens,
+    sessions,
+    passwords,
+    guesses,
+    audit,
+    now,
+  });
+  const owned = parts.move();
+  return { auth, signIn, passwords, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

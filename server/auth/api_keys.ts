@@ -34,7 +34,8 @@ export interface KeyOwner {
 export interface ApiKeys {
   /** Newest first. */
   list(owner: KeyOwner, page: Page): Promise<{ keys: KeyView[]; next?: string }>;
-  /** At most 100 of a user: CONFLICT. Scopes beyond the maker's are FORBIDDEN: the route checks that. */
+  get(owner: KeyOwner, id: string): Promise<KeyView>;
+  /** At most 100 of a user: CONFLICT. What its maker lacks is FORBIDDEN: see guarded_keys. */
   create(
     key: {
       userId: string;
@@ -47,10 +48,14 @@ export interface ApiKeys {
   change(
     owner: KeyOwner,
     id: string,
-    change: { name?: string; scopes?: string[]; limits?: UsageLimits | null },
+    change: {
+      name?: string | undefined;
+      scopes?: string[] | undefined;
+      limits?: UsageLimits | null | undefined;
+    },
   ): Promise<KeyView>;
   /** A new secret; the old one is good for `overlapMs` more (0 to 7 days; default 24 h). */
-  rotate(owner: KeyOwner, id: string, options: { overlapMs?: number }): Promise<NewKey>;
+  rotate(owner: KeyOwner, id: string, options: { overlapMs?: number | undefined }): Promise<NewKey>;
   /** Holds at once: the next call is 401, streams and sockets end. */
   revoke(owner: KeyOwner, id: string): Promise<void>;
 }

@@ -26,3 +26,41 @@ export interface Allowance {
   readonly subject: string;
   readonly limits: UsageLimits;
 }
+
+/** What is left of one limit. */
+export interface LimitState {
+  /** Whose it is, as in `Allowance`. */
+  subject: string;
+  /** "requests", "requests:<plugin or capability>", "tokens-day" or "tokens-month". */
+  policy: string;
+  limit: number;
+  remaining: number;
+  /** Until it is whole again, ms. */
+  resetMs: number;
+  /** Of the policy, ms. */
+  windowMs: number;
+}
+
+/** What a call took of its limits. */
+export interface Taken {
+  /** As they are now. */
+  states: LimitState[];
+  /** Set when it had no room for the call: then nothing was taken. */
+  refused: Refusal | undefined;
+  /** Gives back what was taken; a second time does nothing. */
+  release(): void;
+}
+
+export interface Refusal extends LimitState {
+  /** When there may be room, ms from now. */
+  retryAfterMs: number;
+}
+
+/** The one that is nearest to its end; undefined when nothing is limited. */
+export function nearestToEnd(states: readonly LimitState[]): LimitState | undefined {
+  const share = ({ remaining, limit }: LimitState) => remaining / Math.max(limit, 1);
+  return states.reduce<LimitState | undefined>(
+    (nearest, state) => nearest === undefined || share(state) < share(nearest) ? state : nearest,
+    undefined,
+  );
+}

@@ -1,11 +1,12 @@
 // The local operator's key: `$BKG_DATA_DIR/admin-token`, made at the first start, readable by its owner alone.
-// Until accounts exist it guards everything. Callers: compose (server side), the CLI (reads it).
+// It is the built-in admin's, database or none. Callers: main and bearer_look_up (server side), the CLI (reads it).
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
-import type { Principal } from "../../plugins/runtime/host/host.ts";
-import type { Authenticator } from "./authenticator.ts";
+import { operatorId } from "./accounts.ts";
+import type { Identity } from "./authenticator.ts";
+import { createScopes } from "./scopes.ts";
 
 export interface OperatorKey {
   readonly token: string;
@@ -74,24 +75,18 @@ export async function readOperatorKey(dataDir: string): Promise<string | undefin
   return token;
 }
 
-/** Recognises the operator's key and nothing else. */
-export function createOperatorAuthenticator(token: string): Authenticator {
+/** Whose the operator's key is; undefined for anything else. Takes as long for whatever is wrong. */
+export function createOperatorLookUp(token: string): (bearer: string) => Identity | undefined {
   const expected = sha256(token);
-  const operator: Principal = Object.freeze({ id: "operator", role: "operator" });
-  // Holds only what was proved right. A Set compares hashes (seeded) first, so its time tells no prefix.
-  const proved = new Set<string>();
-  return {
-    authenticate(bearer) {
-      if (bearer !== undefined && proved.has(bearer)) return operator;
-      if (bearer === undefined || !timingSafeEqual(sha256(bearer), expected)) {
-        throw new AppError("UNAUTHENTICATED", "Send a valid key as 'Authorization: Bearer <key>'");
-      }
-      proved.add(bearer);
-      return operator;
-    },
-    // The key is valid for as long as the server runs.
-    watch: () => () => {},
-  };
+  const operator: Identity = Object.freeze({
+    id: operatorId,
+    name: "admin",
+    role: "admin",
+    scopes: createScopes(["*"]),
+    credential: Object.freeze({ kind: "operator" }),
+    allowances: [],
+  });
+  return (bearer) => timingSafeEqual(sha256(bearer), expected) ? operator : undefined;
 }
 
 const tokenShape = /^bkg_[A-Za-z0-9]+_[A-Za-z0-9_-]{43}$/;

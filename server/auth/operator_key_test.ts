@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { createOperatorAuthenticator, openOperatorKey, operatorKeyPath } from "./operator_key.ts";
+import { createOperatorLookUp, openOperatorKey, operatorKeyPath } from "./operator_key.ts";
 
 const posix = Deno.build.os !== "windows";
 
@@ -66,16 +66,16 @@ Deno.test("openOperatorKey: starts at the same moment agree on one key", () =>
     assert.equal(keys.filter(({ created }) => created).length, 1);
   }));
 
-Deno.test("createOperatorAuthenticator knows its key alone, before and after a success", () => {
+Deno.test("createOperatorLookUp knows its key alone, before and after a success", () => {
   const token = "bkg_operator_" + "A".repeat(43);
-  const auth = createOperatorAuthenticator(token);
-  const wrong = [undefined, "", "x", token.toLowerCase(), token + " ", token.slice(0, -1)];
-  for (const bearer of wrong) {
-    assert.throws(() => auth.authenticate(bearer), { code: "UNAUTHENTICATED" });
-  }
-  assert.deepEqual(auth.authenticate(token), { id: "operator", role: "operator" });
-  assert.equal(auth.authenticate(token).role, "operator");
-  for (const bearer of wrong) {
-    assert.throws(() => auth.authenticate(bearer), { code: "UNAUTHENTICATED" });
-  }
+  const find = createOperatorLookUp(token);
+  const wrong = ["", "x", token.toLowerCase(), token + " ", token.slice(0, -1)];
+  for (const bearer of wrong) assert.equal(find(bearer), undefined);
+  const { id, name, role, scopes, credential } = find(token)!;
+  assert.deepEqual([id, name, role, credential], ["operator", "admin", "admin", {
+    kind: "operator",
+  }]);
+  assert.equal(scopes.allows("users:manage"), true);
+  assert.equal(find(token), find(token));
+  for (const bearer of wrong) assert.equal(find(bearer), undefined);
 });

@@ -2,6 +2,7 @@
 // Callers: every gate (HTTP routes, sockets, the bus). Deny by default.
 
 import { z } from "zod";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
 
 /** What a route or a message asks for; `invoke:<capability>` is asked by the bus alone. */
 export const scopeNames = [
@@ -76,6 +77,15 @@ export function createScopes(...lists: readonly (readonly string[])[]): Scopes {
 }
 
 const maxRemembered = 500;
+
+/** What a gate throws: FORBIDDEN that tells what is missing. */
+export function forbidden(wanted: Scope): AppError {
+  // The name of a capability is the client's text.
+  const scope = wanted.slice(0, 200).toWellFormed();
+  return new AppError("FORBIDDEN", `This needs the scope "${scope}", which your credential lacks`, {
+    details: { scope },
+  });
+}
 
 /** Whether `entry` of a list covers `scope`: equal, or up to a "*" at the entry's end. */
 export function covers(entry: string, scope: string): boolean {

@@ -1,158 +1,197 @@
-// Sessions: bearers for 30 days that outlive a restart. They are known by their SHA-256; of a bearer itself only
-// what was proved is held, in memory. Ending one holds at once, before it is stored.
+// Sessions: 30 days from the last refresh, a year at most. Each is a row; its access tokens are worth nothing without
+// it. Callers: sign_in_flow. Ending one holds when it returns.
 
-import { createHash, randomBytes } from "node:crypto";
-import type { Principal } from "../../plugins/runtime/host/host.ts";
-import { systemTimers, type Timers } from "../../plugins/runtime/host/timers.ts";
-import type { Session } from "./authenticator.ts";
-import type { SessionStore, StoredSession } from "./session_store.ts";
+import { z } from "zod";
+import type { Db, Row, Sql } from "../db/db.ts";
+import type { AccessTokens } from "./access_tokens.ts";
+import type { Identity } from "./authenticator.ts";
+import type { Identities } from "./identities.ts";
+import { makeId } from "./key_format.ts";
+import { toPrincipalView } from "./principal_view.ts";
+import type { RefreshToken, RefreshTokens } from "./refresh_tokens.ts";
+import type { SessionView, Tokens, Visitor } from "./sign_in.ts";
 
-export interface Sessions extends Disposable {
-  /** Throws what the store throws: a session that is not stored is none. */
-  create(principal: Principal): Promise<Session>;
-  /** Whose bearer it is; undefined when it is none, or none any more. */
-  find(bearer: string): Principal | undefined;
-  end(bearer: string): Promise<void>;
-  /** As `Authenticator.watch`; a bearer that is no session is told of at once. */
-  watch(bearer: string, ended: () => void): () => void;
+export interface Sessions {
+  /** Undefined for a user who is not there, or disabled. */
+  begin(userId: string, visitor: Visitor): Promise<BegunSession | undefined>;
+  /** Undefined for what is no refresh token, and for one of a session that has ended. */
+  refresh(refreshToken: string): Promise<Tokens | ReusedToken | undefined>;
+  list(identity: Identity): Promise<SessionView[]>;
+  /** Whether there was one. */
+  end(userId: string, sessionId: string): Promise<boolean>;
 }
 
-export interface SessionsOptions {
-  store: SessionStore;
-  /** Ms since the epoch. */
-  now?: () => number;
-  timers?: Timers;
+export interface BegunSession {
+  tokens: Tokens;
+  identity: Identity;
 }
 
-/** What every bearer of a session starts with. */
-export const sessionPrefix = "bkg_session_";
+/** It was exchanged before: somebody else has it, and its session was ended. */
+export interface ReusedToken {
+  reused: { sessionId: string; userId: string };
+}
 
-export async function openSessions(options: SessionsOptions): Promise<Sessions> {
-  const { store, now = Date.now, timers = systemTimers } = options;
-  const stored = await store.load();
-  const byHash = new Map<string, LiveSession>();
-  const proved = new Map<string, LiveSession>();
-  const watched = new Set<LiveSession>();
-  /** Ended in memory, and not yet in the store. */
-  const gone = new Set<string>();
-  let cancelExpiry: (() => void) | undefined;
-  for (const session of stored.slice(-maxSessions)) add(session);
-  dropExpired();
+export interface SessionsDeps {
+  db: Db;
+  identities: Identities;
+  accessTokens: AccessTokens;
+  refreshTokens: RefreshTokens;
+  now: () => number;
+}
 
-  function add(session: StoredSession): LiveSession {
-    const live = { ...session, bearer: undefined, watchers: new Set<() => void>() };
-    byHash.set(session.hash, live);
-    return live;
+export function createSessions(deps: SessionsDeps): Sessions {
+  const { db, identities, accessTokens, refreshTokens, now } = deps;
+
+  async function tokensOf(
+    session: SessionRow,
+    { token: refreshToken }: RefreshToken,
+  ): Promise<BegunSession> {
+    const { id, user_id: userId, role, expires_at_ms: sessionExpiresAtMs } = session;
+    const { token, expiresAtMs } = await accessTokens.sign({ userId, sessionId: id, role });
+    const identity = await identities.authenticate(token);
+    const principal = toPrincipalView(identity);
+    const tokens = { token, expiresAtMs, refreshToken, sessionExpiresAtMs, principal };
+    return { tokens, identity };
   }
 
-  function lookUp(bearer: string): LiveSession | undefined {
-    let session = proved.get(bearer);
-    if (session === undefined) {
-      if (!bearerShape.test(bearer)) return undefined;
-      session = byHash.get(hashOf(bearer));
-      if (session === undefined) return undefined;
-      session.bearer = bearer;
-      proved.set(bearer, session);
+  async function rotate(
+    sql: Sql,
+    given: RefreshToken,
+    next: RefreshToken,
+  ): Promise<SessionRow | ReusedToken | undefined> {
+    // Locked: of two exchanges of one token the second sees the first one's.
+    const [row] = await sql`
+      select s.id, s.user_id, s.refresh_hash, s.previous_refresh_hash, s.refreshed_at_ms,
+        s.created_at_ms, s.expires_at_ms, u.role
+      from sessions s join users u on u.id = s.user_id
+      where s.id = ${given.sessionId} and u.disabled_at_ms is null for update of s`;
+    const session = row === undefined ? undefined : rowSchema.parse(row);
+    if (session === undefined || session.expires_at_ms <= now()) return undefined;
+    if (session.refresh_hash === given.hash) {
+      const expiresAtMs = Math.min(now() + idleMs, session.created_at_ms + lifetimeMs);
+      await sql`
+        update sessions set refresh_hash = ${next.hash}, previous_refresh_hash = ${given.hash},
+          refreshed_at_ms = ${now()}, expires_at_ms = ${expiresAtMs}
+        where id = ${session.id}`;
+      return { ...session, expires_at_ms: expiresAtMs };
     }
-    if (session.expiresAtMs > now()) return session;
-    drop(session);
-    return undefined;
-  }
-
-  function drop(session: LiveSession): void {
-    byHash.delete(session.hash);
-    gone.add(session.hash);
-    if (session.bearer !== undefined) proved.delete(session.bearer);
-    const watchers = [...session.watchers];
-    session.watchers.clear();
-    for (const ended of watchers) ended();
-    if (watched.delete(session)) awaitExpiry();
-  }
-
-  function dropExpired(): void {
-    for (const session of [...byHash.values()]) if (session.expiresAtMs <= now()) drop(session);
-  }
-
-  /** Stores the end of what was dropped; what could not be stored is tried again the next time. */
-  async function forget(): Promise<void> {
-    const hashes = [...gone];
-    await store.remove(hashes);
-    for (const hash of hashes) gone.delete(hash);
-  }
-
-  /** Looks again at the latest after a minute: the clock may be set, or the machine may have slept. */
-  function awaitExpiry(): void {
-    cancelExpiry?.();
-    cancelExpiry = undefined;
-    if (watched.size === 0) return;
-    const nextMs = Math.min(...[...watched].map(({ expiresAtMs }) => expiresAtMs));
-    cancelExpiry = timers.after(Math.max(0, Math.min(nextMs - now(), maxWaitMs)), () => {
-      dropExpired();
-      awaitExpiry();
-    });
+    // Another tab's, or the answer to the first time was lost: `next` is what it was answered then.
+    const again = session.previous_refresh_hash === given.hash &&
+      session.refresh_hash === next.hash && now() < session.refreshed_at_ms + graceMs;
+    if (again) return session;
+    await sql`delete from sessions where id = ${session.id}`;
+    return { reused: { sessionId: session.id, userId: session.user_id } };
   }
 
   return {
-    async create(principal) {
-      dropExpired();
-      const bearer = sessionPrefix + randomBytes(32).toString("base64url");
-      const createdAtMs = now();
-      const expiresAtMs = createdAtMs + lifetimeMs;
-      const stored: StoredSession = { hash: hashOf(bearer), principal, createdAtMs, expiresAtMs };
-      const session = add(stored);
-      const [oldest] = byHash.values();
-      if (byHash.size > maxSessions && oldest !== undefined) drop(oldest);
-      try {
-        await store.add(stored);
-      } catch (error) {
-        drop(session);
-        throw error;
+    async begin(userId, { client, address }) {
+      const id = makeId();
+      const refresh = await refreshTokens.first(id);
+      const nowMs = now();
+      const begun = await db.transaction(async ({ sql }) => {
+        const [user] = await sql`
+          update users set last_sign_in_at_ms = ${nowMs}
+          where id = ${userId} and disabled_at_ms is null returning role`;
+        if (user === undefined) return undefined;
+        await sql`delete from sessions where expires_at_ms <= ${nowMs}`;
+        const ended = await sql`
+          delete from sessions where id in (
+            select id from sessions where user_id = ${userId}
+            order by created_at_ms desc, id desc offset ${maxSessions - 1})
+          returning id`;
+        const [session] = await sql`
+          insert into sessions (id, user_id, refresh_hash, refreshed_at_ms, created_at_ms,
+            expires_at_ms, client, address)
+          values (${id}, ${userId}, ${refresh.hash}, ${nowMs}, ${nowMs}, ${nowMs + idleMs},
+            ${plain(client)}, ${plain(address)})
+          returning id, user_id, refresh_hash, previous_refresh_hash, refreshed_at_ms,
+            created_at_ms, expires_at_ms`;
+        return { ended, session: rowSchema.parse({ ...session, role: user["role"] }) };
+      });
+      if (begun === undefined) return undefined;
+      for (const row of begun.ended) {
+        identities.changed({ kind: "session", id: String(row["id"]) });
       }
-      // Nobody waits for the end of old ones: they are no sessions any more.
-      forget().catch(() => {});
-      return { token: bearer, expiresAtMs, principal };
+      return await tokensOf(begun.session, refresh);
     },
-    find: (bearer) => lookUp(bearer)?.principal,
-    async end(bearer) {
-      const session = lookUp(bearer);
-      if (session === undefined) return;
-      drop(session);
-      await forget();
-    },
-    watch(bearer, ended) {
-      const session = lookUp(bearer);
-      if (session === undefined) {
-        ended();
-        return () => {};
+    async refresh(refreshToken) {
+      const given = await refreshTokens.parse(refreshToken);
+      if (given === undefined) return undefined;
+      const next = await refreshTokens.next(given);
+      const rotated = await db.transaction(({ sql }) => rotate(sql, given, next));
+      if (rotated === undefined) return undefined;
+      if ("reused" in rotated) {
+        identities.changed({ kind: "session", id: given.sessionId });
+        return rotated;
       }
-      // A function of its own for each watcher: the same `ended` may be given twice.
-      const watcher = () => ended();
-      session.watchers.add(watcher);
-      watched.add(session);
-      if (session.watchers.size === 1) awaitExpiry();
-      return () => {
-        session.watchers.delete(watcher);
-        if (session.watchers.size > 0 || !watched.delete(session)) return;
-        awaitExpiry();
-      };
+      identities.prolonged(rotated.id, rotated.expires_at_ms);
+      return (await tokensOf(rotated, next)).tokens;
     },
-    [Symbol.dispose]() {
-      cancelExpiry?.();
+    async list({ id: userId, credential }) {
+      const rows = await db.sql`
+        select id, client, address, created_at_ms, refreshed_at_ms, expires_at_ms from sessions
+        where user_id = ${userId} and expires_at_ms > ${now()}
+        order by refreshed_at_ms desc, id limit ${maxSessions}`;
+      return rows.map((row) => {
+        const view = toView(row);
+        return { ...view, current: credential.kind === "session" && credential.id === view.id };
+      });
+    },
+    async end(userId, sessionId) {
+      if (!/^[a-z0-9]{1,64}$/.test(sessionId)) return false;
+      const ended = await db.sql`
+        delete from sessions where id = ${sessionId} and user_id = ${userId} returning id`;
+      if (ended.length === 0) return false;
+      identities.changed({ kind: "session", id: sessionId });
+      return true;
     },
   };
 }
 
-interface LiveSession extends StoredSession {
-  /** Once it was proved. */
-  bearer: string | undefined;
-  watchers: Set<() => void>;
+const dayMs = 24 * 60 * 60_000;
+const idleMs = 30 * dayMs;
+const lifetimeMs = 365 * dayMs;
+/** How long the token before the last is answered as the last was. */
+const graceMs = 10_000;
+/** Of a user; one more ends the oldest. */
+const maxSessions = 100;
+
+const rowSchema = z.object({
+  id: z.string(),
+  user_id: z.string(),
+  role: z.string(),
+  refresh_hash: z.string(),
+  previous_refresh_hash: z.string().nullable(),
+  refreshed_at_ms: z.int(),
+  created_at_ms: z.int(),
+  expires_at_ms: z.int(),
+});
+
+type SessionRow = z.infer<typeof rowSchema>;
+
+const viewSchema = z.object({
+  id: z.string(),
+  client: z.string(),
+  address: z.string(),
+  created_at_ms: z.int(),
+  refreshed_at_ms: z.int(),
+  expires_at_ms: z.int(),
+});
+
+function toView(row: Row): Omit<SessionView, "current"> {
+  const { id, client, address, ...times } = viewSchema.parse(row);
+  return {
+    id,
+    client,
+    address,
+    createdAtMs: times.created_at_ms,
+    refreshedAtMs: times.refreshed_at_ms,
+    expiresAtMs: times.expires_at_ms,
+  };
 }
 
-const lifetimeMs = 30 * 24 * 60 * 60_000;
-const maxSessions = 1000;
-const maxWaitMs = 60_000;
-const bearerShape = /^bkg_session_[A-Za-z0-9_-]{43}$/;
-
-function hashOf(bearer: string): string {
-  return createHash("sha256").update(bearer).digest("base64url");
+/** A client's text: PostgreSQL takes no NUL, and a page shows it. */
+function plain(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.slice(0, 200).toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 }

@@ -67,4 +67,6 @@ export interface SignIn {
   endSession(identity: Identity, sessionId: string): Promise<void>;
   /** Public halves, RFC 7517. */
   jwks(): Promise<{ keys: Record<string, unknown>[] }>;
+  /** `password`: anyone can sign in with one; `signedUp`: an admin can. For the page, before anyone is signed in. */
+  status(): Promise<{ password: boolean; signedUp: boolean }>;
 }

@@ -41,6 +41,10 @@ export async function bundleOwn(
       alias: { "@wllama/wllama": join(wllama, "esm/index.js") },
     });
     await copy("engines/wllama.wasm", await Deno.readFile(join(wllama, "esm/wasm/wllama.wasm")));
+    await add("password_worker.js", {
+      entryPoints: [join(root, "server/auth/password_worker.ts")],
+      nodePaths: [packages.folder],
+    });
     for (const name of ["main", "worker"]) {
       await add(`database/${name}.js`, {
         entryPoints: [join(root, `server/db/pglite_${name}.ts`)],

@@ -2,6 +2,7 @@
 // is sent to this machine (or the configured public URL) alone; elsewhere BKG_TOKEN is asked for.
 
 import { AppError, isErrorCode } from "../../plugins/runtime/contract/error.ts";
+import { toPlainText } from "../../plugins/runtime/contract/plain_text.ts";
 import { readOperatorKey } from "../auth/operator_key.ts";
 import { type Env, isLoopback, readConfig, readSecret } from "../config.ts";
 import type { Arguments, CliIo } from "./command.ts";
@@ -10,7 +11,7 @@ import { programName } from "./program_name.ts";
 export interface Client {
   readonly url: string;
   get<T>(path: string): Promise<T>;
-  send<T>(method: "POST" | "PUT", path: string, body?: unknown): Promise<T>;
+  send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T>;
   /** Writes the answer's body into a new file, whole or not at all, readable by its owner alone. */
   download(path: string, file: string): Promise<void>;
   /** The events of a call, as they come; an `error` event is thrown. */
@@ -26,12 +27,17 @@ export type CallEvent = { kind: "item"; value: unknown } | { kind: "result"; val
 export async function connect(args: Arguments, io: CliIo): Promise<Client> {
   const dataDir = args.text("data-dir");
   const config = readConfig(io.env, dataDir === undefined ? {} : { dataDir });
-  const local = `http://${loopbackFor(config.host)}:${config.port}`;
+  const host = loopbackFor(config.host);
+  // A server with a certificate answers plain HTTP too, to its own machine alone.
+  const scheme = config.tlsCert === undefined || isLoopback(host) ? "http" : "https";
+  const local = `${scheme}://${host}:${config.port}`;
   const url = (args.text("url") ?? (io.env["BKG_URL"] || undefined) ?? local).replace(/\/+$/, "");
   if (!URL.canParse(url)) throw new AppError("INVALID_INPUT", `"${url}" is no URL`);
   const trusted = isLoopback(new URL(url).hostname) || url === config.publicUrl || url === local;
   const token = await tokenFor(io.env, { url, trusted, dataDir: config.dataDir });
-  return createClient(url, token, io.fetch);
+  const authority = (io.env["BKG_CA_FILE"] || undefined) ??
+    (trusted ? config.tlsCert : undefined);
+  return createClient(url, token, url.startsWith("https:") ? trusting(authority, io) : io.fetch);
 }
 
 export function createClient(url: string, token: string, doFetch: typeof fetch = fetch): Client {
@@ -46,6 +52,15 @@ export function createClient(url: string, token: string, doFetch: typeof fetch =
       });
     } catch (cause) {
       if (init.signal?.aborted) throw cause;
+      const refused = certificateProblem(cause);
+      if (refused !== undefined) {
+        throw new AppError(
+          "FORBIDDEN",
+          `The certificate of ${url} is not accepted: ${refused}; the PEM file of its authority, or ` +
+            "its own, may be named in BKG_CA_FILE, and a name that it is valid for in BKG_URL",
+          { cause },
+        );
+      }
       throw new AppError(
         "UNAVAILABLE",
         `Nothing answers at ${url}; start it with "${programName()} serve"`,
@@ -121,6 +136,32 @@ export async function* serverEvents(
 
 /** lib.dom types the two sides with different chunk types. */
 type Decoder = TransformStream<Uint8Array, string>;
+
+/** `io.fetch`, which also accepts what that file's authorities signed. */
+function trusting(caFile: string | undefined, io: CliIo): typeof fetch {
+  if (caFile === undefined) return io.fetch;
+  let pem: string;
+  try {
+    pem = Deno.readTextFileSync(caFile);
+  } catch (cause) {
+    throw new AppError("INVALID_INPUT", `"${caFile}" cannot be read: it is to hold authorities`, {
+      cause,
+    });
+  }
+  const client = Deno.createHttpClient({ caCerts: [pem] });
+  return (input: RequestInfo | URL, init?: RequestInit) => io.fetch(input, { ...init, client });
+}
+
+/** Why TLS failed, in rustls' words; undefined when it was not a certificate. */
+function certificateProblem(error: unknown): string | undefined {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const reason = /invalid peer certificate: (.+)$/s.exec(each.message)?.[1];
+    if (reason === undefined) continue;
+    if (reason.includes("CaUsedAsEndEntity")) return "it is an authority's own (CA:TRUE)";
+    return toPlainText(reason, 200);
+  }
+  return undefined;
+}
 
 async function tokenFor(
   env: Env,

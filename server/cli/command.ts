@@ -42,6 +42,8 @@ export interface CliIo {
   interactive: boolean;
   readAll(): Promise<string>;
   openPrompt(): Prompt;
+  /** Asks without showing what is typed; undefined at Ctrl-C and at the end of the input. */
+  askSecret(question: string): Promise<string | undefined>;
   fetch: typeof fetch;
 }
 

@@ -16,12 +16,14 @@ import { backup } from "./commands/backup.ts";
 import { cell } from "./commands/cell.ts";
 import { database } from "./commands/database.ts";
 import { doctor } from "./commands/doctor.ts";
+import { key } from "./commands/key.ts";
 import { login } from "./commands/login.ts";
 import { model } from "./commands/model.ts";
 import { plugin } from "./commands/plugin.ts";
 import { restore } from "./commands/restore.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
+import { user } from "./commands/user.ts";
 import { processIo } from "./terminal.ts";
 
 const commands: readonly Command[] = [
@@ -30,6 +32,8 @@ const commands: readonly Command[] = [
   run,
   plugin,
   model,
+  user,
+  key,
   doctor,
   backup,
   restore,

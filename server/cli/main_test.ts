@@ -93,27 +93,114 @@ Deno.test("bkg login: prints the link alone on stdout, and all of it as JSON", a
   assert.doesNotMatch(evil.printed.out.trimEnd(), /\p{Cc}/u);
 });
 
-Deno.test("bkg plugin grant: shows, asks, and changes nothing without a yes", async () => {
-  const sent: unknown[] = [];
-  const grants = {
-    requested: { ...noPermissions, models: ["*"] },
-    granted: noPermissions,
-    missing: [],
-  };
-  const answer = (_: unknown, init?: RequestInit) => {
-    if (init?.method === "PUT") sent.push(JSON.parse(String(init.body)));
-    return Promise.resolve(Response.json(grants));
-  };
-  const asked = (reply: string) => terminal({ fetch: answer, interactive: true, answers: [reply] });
-  const no = asked("");
-  assert.equal(await runCli(["plugin", "grant", "x", "--all"], no.io), 1);
-  assert.match(no.printed.out, /asks for:\n {2}models {7}\* \(all\)/);
-  assert.equal(sent.length, 0);
-  assert.equal(await runCli(["plugin", "grant", "x", "--models", "a,b"], asked("y").io), 0);
-  assert.deepEqual((sent[0] as { models: string[] }).models, ["a", "b"]);
-  assert.equal(await runCli(["plugin", "grant", "x", "--none"], terminal({ fetch: answer }).io), 0);
-  assert.deepEqual(sent[1], noPermissions);
+Deno.test("bkg plugin grant: says what each permission means, and changes nothing without a yes", async () => {
+  const world = granting();
+  const shown = world.open();
+  assert.equal(await runCli(["plugin", "grant", "x"], shown.io), 0);
+  assert.match(shown.printed.out, /x 2\.0\.0 does not start before you decide\. It asks for:\n/);
+  assert.match(shown.printed.out, / {2}models: tiny +Read this model +granted\n/);
+  assert.match(shown.printed.out, / {2}fetch: a\.example +Exchange data with this address +new\n/);
+  assert.doesNotMatch(shown.printed.out.replaceAll("\n", ""), /\p{Cc}|\u202e/u);
+  for (const answer of ["", "n", undefined]) {
+    const no = world.open(answer);
+    assert.equal(await runCli(["plugin", "grant", "x", "--all"], no.io), 1);
+    assert.match(no.printed.out, /Nothing was changed/);
+  }
+  assert.deepEqual(world.sent, []);
+  const yes = world.open("y");
+  assert.equal(await runCli(["plugin", "grant", "x"], yes.io), 0);
+  assert.deepEqual(world.sent, [["/api/plugins/x/grants?revision=seen%2B1", requested]]);
+  assert.match(yes.printed.out, /Version 1\.0\.0 still runs.*bkg plugin restart x\n/);
 });
+
+Deno.test("bkg plugin grant: a part of it, by flags; what is not asked for is a mistake", async () => {
+  const parts: [string[], unknown][] = [
+    [["--none"], noPermissions],
+    [["--models", "a,b"], { ...requested, models: ["a", "b"] }],
+    [["--deny", "fetch"], { ...requested, fetch: [] }],
+    [["--deny", "files.write:/out", "--deny", "commands"], {
+      ...requested,
+      files: { read: [], write: [] },
+      commands: [],
+    }],
+    [["--only", "models", "--only", "fetch: a.example"], {
+      ...noPermissions,
+      models: ["tiny"],
+      fetch: ["a.example"],
+    }],
+    [["--yes"], requested],
+  ];
+  for (const [flags, granted] of parts) {
+    const world = granting();
+    assert.equal(await runCli(["plugin", "grant", "x", ...flags], world.open().io), 0);
+    assert.deepEqual(world.sent.map(([, body]) => body), [granted], flags.join(" "));
+  }
+  const mistakes: [string[], RegExp][] = [
+    [["--deny", "fetch: b.example"], /does not ask for "fetch: b\.example"; did you mean/],
+    [["--only", "auth"], /does not ask for "auth"/],
+    [["--deny", "f"], /does not ask for "f"/],
+    [["--all", "--none"], /one of --all/],
+  ];
+  for (const [flags, message] of mistakes) {
+    const world = granting();
+    const { io, printed } = world.open();
+    assert.equal(await runCli(["plugin", "grant", "x", ...flags], io), 2, flags.join(" "));
+    assert.match(printed.err, message);
+    assert.deepEqual(world.sent, []);
+  }
+  const world = granting();
+  const asked = world.open("yes");
+  assert.equal(await runCli(["plugin", "grant", "x", "--deny", "fetch"], asked.io), 0);
+  assert.match(asked.printed.out, /It will not have: fetch: a\.example\n/);
+});
+
+Deno.test("bkg plugin list: tells which plugin needs consent", async () => {
+  const view = { version: "1.0.0", capabilities: [], missingGrants: [], needsConsent: true };
+  const views = [
+    { ...view, id: "new", enabled: true, status: "stopped" },
+    { ...view, id: "newer", enabled: true, status: "running" },
+    { ...view, id: "off", enabled: false, status: "stopped" },
+    { ...view, id: "fine", enabled: true, status: "stopped", needsConsent: false },
+  ];
+  const { io, printed } = terminal({
+    fetch: (url) =>
+      Promise.resolve(Response.json(String(url).endsWith("/plugins") ? { plugins: views } : {})),
+  });
+  assert.equal(await runCli(["plugin", "list"], io), 0);
+  assert.match(printed.out, /^new +1\.0\.0 +needs consent /m);
+  assert.match(printed.out, /^newer +1\.0\.0 +running, needs consent /m);
+  assert.match(printed.out, /^off +1\.0\.0 +disabled, needs consent /m);
+  assert.match(printed.out, /^fine +1\.0\.0 +stopped /m);
+});
+
+const requested = {
+  ...noPermissions,
+  models: ["tiny"],
+  fetch: ["a.example"],
+  files: { read: [], write: ["/out"] },
+  commands: [["git", "\x1b]0;pwn\x07\u202e"]],
+};
+
+/** A server with a plugin that waits for consent to its newer version; `sent` is what was decided. */
+function granting() {
+  const sent: [string, unknown][] = [];
+  const granted = { ...noPermissions, models: ["tiny"] };
+  const grants = { version: "2.0.0", requested, granted, missing: [], consented: granted };
+  const answer: World["fetch"] = (url, init) => {
+    const { pathname, search } = new URL(String(url));
+    if (init?.method === "PUT") sent.push([pathname + search, JSON.parse(String(init.body))]);
+    const view = { id: "x", version: "1.0.0", status: "running" };
+    return Promise.resolve(Response.json(
+      pathname.endsWith("/grants") ? { ...grants, consent: "needed", revision: "seen+1" } : view,
+    ));
+  };
+  return {
+    sent,
+    /** With an answer somebody sits at the terminal. */
+    open: (...answers: [] | [string | undefined]) =>
+      terminal({ fetch: answer, interactive: answers.length > 0, answers }),
+  };
+}
 
 Deno.test("bkg run: prints the answer of one prompt, and an error as one line", async () => {
   const stream =
@@ -185,6 +272,7 @@ function terminal({ env = {}, interactive = false, answers = [], ...world }: Wor
       },
       [Symbol.dispose]: () => {},
     }),
+    askSecret: () => Promise.resolve(answers.shift()),
     fetch: (world.fetch ?? (() => assert.fail("no request was expected"))) as typeof fetch,
   };
   return { io, printed, interrupt: () => onInterrupt?.() };

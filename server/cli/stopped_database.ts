@@ -7,11 +7,18 @@ import type { Db } from "../db/db.ts";
 import type { Migration } from "../db/migrate.ts";
 import type { Arguments, CliIo } from "./command.ts";
 
+export interface StoppedDatabase {
+  db: Db;
+  migrations: Migration[];
+  /** dist/. */
+  bundles: string;
+}
+
 export async function openStoppedDatabase(
   args: Arguments,
   io: CliIo,
   { migrated = true } = {},
-): Promise<{ db: Db; migrations: Migration[] }> {
+): Promise<StoppedDatabase> {
   const dataDir = args.text("data-dir");
   const config = readConfig(io.env, dataDir === undefined ? {} : { dataDir });
   const { folder: bundles } = await buildBundles({ log: (line) => io.err(`${line}\n`) });
@@ -24,9 +31,10 @@ export async function openStoppedDatabase(
     url: await readDatabaseUrl(io.env),
     warn: (message: string) => io.err(`bkg: ${message}\n`),
   };
-  if (!migrated) return await openUnmigrated(options);
+  if (!migrated) return { ...await openUnmigrated(options), bundles };
   return {
     db: await openDatabase(options),
     migrations: await readMigrations(options.migrations),
+    bundles,
   };
 }

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { toPlainLines } from "../../plugins/runtime/contract/plain_text.ts";
 import { readEnvironment } from "../config.ts";
 import type { CliIo, Prompt } from "./command.ts";
+import { createSecretReader } from "./secret_reader.ts";
 
 export function processIo(): CliIo {
   return {
@@ -14,6 +15,11 @@ export function processIo(): CliIo {
     interactive: Deno.stdin.isTerminal() && Deno.stdout.isTerminal(),
     readAll: () => new Response(Deno.stdin.readable).text(),
     openPrompt,
+    askSecret: createSecretReader({
+      read: (buffer) => Deno.stdin.read(buffer),
+      setRaw: (raw) => Deno.stdin.setRaw(raw),
+      write: (text) => writeAll(Deno.stdout, text),
+    }),
     fetch,
   };
 }

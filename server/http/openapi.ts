@@ -26,6 +26,8 @@ export async function describeRoutes(
   config: HttpConfig,
 ): Promise<OpenApiDocument> {
   const specs = await generateSpecs(hono, {
+    // A path with a dot is a document here, and as much an operation as any.
+    excludeStaticFile: false,
     documentation: {
       openapi: "3.1.0",
       info: {
@@ -38,10 +40,12 @@ export async function describeRoutes(
       security: [{ key: [] }],
       tags: [
         { name: "capabilities", description: "What the installed plugins can do" },
-        { name: "auth", description: "Signing in without a password" },
+        { name: "auth", description: "Signing in, and who one is" },
         { name: "plugins" },
         { name: "models" },
         { name: "openai", description: "The OpenAI API" },
+        { name: "own", description: "What is yours: keys, usage, chats, presets" },
+        { name: "admin", description: "Users, roles, everyone's keys, audit, usage and settings" },
         { name: "system" },
       ],
       components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
@@ -82,6 +86,7 @@ export function withCapabilities(
     );
     document.paths[`/api/capabilities/${id}`] = {
       post: {
+        "x-bkg-scope": `invoke:${id}`,
         operationId: `call_${id.replace(/[^A-Za-z0-9]/g, "_")}`,
         summary: capability.title,
         description: capability.description,

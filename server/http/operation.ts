@@ -4,14 +4,25 @@ import type { MiddlewareHandler } from "hono";
 import { describeRoute, resolver } from "hono-openapi";
 import { z } from "zod";
 import { errorStatus } from "../../plugins/runtime/contract/error.ts";
+import type { Scope } from "../auth/scopes.ts";
+import { type RouteRule, withRule } from "./route_rules.ts";
 import type { HttpEnv } from "./services.ts";
 
-export interface OperationOptions {
+export type OperationOptions =
+  & OperationFacts
+  & (
+    /** What the credential must allow: see `RouteRule`. */
+    | { scope: Scope | "any" | "invoke"; open?: never }
+    /** Needs no credential; "optional": with one it tells more. */
+    | { open: true | "optional"; scope?: never }
+  );
+
+interface OperationFacts {
   /** operationId: a verb and a noun. */
   id: string;
   summary: string;
   description?: string;
-  tag: "auth" | "plugins" | "capabilities" | "models" | "openai" | "system";
+  tag: "auth" | "plugins" | "capabilities" | "models" | "openai" | "own" | "admin" | "system";
   input?: z.ZodType;
   output?: z.ZodType;
   /** Default "application/json". */
@@ -19,20 +30,21 @@ export interface OperationOptions {
   /** Whether the answer may be events too. */
   streams?: boolean;
   query?: { name: string; description: string; schema: z.ZodType }[];
-  /** Needs no key. */
-  open?: boolean;
   /** Answers OpenAI's error object and not a problem. */
   openAi?: boolean;
 }
 
 export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv> {
   const { output = z.string(), outputType = "application/json" } = options;
-  return describeRoute({
+  const rule: RouteRule = options.scope ?? (options.open === true ? "open" : "optional");
+  const description = describeRoute({
     operationId: options.id,
+    // The library's type knows no extensions, and its output keeps them.
+    ...({ "x-bkg-scope": rule } as object),
     summary: options.summary,
     ...(options.description === undefined ? {} : { description: options.description }),
     tags: [options.tag],
-    security: options.open ? [] : [{ key: [] }],
+    security: options.open === undefined ? [{ key: [] }] : [],
     ...(options.query === undefined ? {} : {
       parameters: options.query.map(({ name, description, schema }) => ({
         name,
@@ -64,6 +76,7 @@ export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv>
       },
     },
   });
+  return withRule(rule, description);
 }
 
 /** What a client may send: defaults make a field optional. */

@@ -2,24 +2,31 @@
 // Headers are few and set at once: each costs about a microsecond on the hot path.
 
 import type { AppError } from "../../plugins/runtime/contract/error.ts";
+import type { LimitState } from "../auth/limits.ts";
 import { toJsonText } from "./json_text.ts";
 import type { RequestScope } from "./services.ts";
 
 /** A value as JSON; `undefined` is `null`. */
 export function json(scope: RequestScope, value: unknown, status = 200): Response {
-  return new Response(toJsonText(value), {
-    status,
-    headers: {
-      "content-type": "application/json",
-      "x-content-type-options": "nosniff",
-      "x-request-id": scope.requestId,
-    },
-  });
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "x-content-type-options": "nosniff",
+    "x-request-id": scope.requestId,
+  };
+  if (scope.limit !== undefined) addLimit(headers, scope.limit);
+  return new Response(toJsonText(value), { status, headers });
+}
+
+/** A value that is shown this once: nobody on the way keeps it. */
+export function secretJson(scope: RequestScope, value: unknown): Response {
+  const response = json(scope, value);
+  response.headers.set("cache-control", "no-store");
+  return response;
 }
 
 /** Headers of answers that are not JSON. */
 export function plainHeaders(scope: RequestScope, contentType: string): Record<string, string> {
-  return {
+  const headers: Record<string, string> = {
     "content-type": contentType,
     "x-content-type-options": "nosniff",
     "x-request-id": scope.requestId,
@@ -27,6 +34,21 @@ export function plainHeaders(scope: RequestScope, contentType: string): Record<s
     "referrer-policy": "no-referrer",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   };
+  if (scope.limit !== undefined) addLimit(headers, scope.limit);
+  return headers;
+}
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers. The policy's name is made of names of plugins alone. */
+function addLimit(
+  headers: Record<string, string>,
+  { policy, limit, remaining, resetMs, windowMs }: LimitState,
+): void {
+  headers["ratelimit-policy"] = `"${policy}";q=${limit};w=${seconds(windowMs)}`;
+  headers["ratelimit"] = `"${policy}";r=${remaining};t=${seconds(resetMs)}`;
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000);
 }
 
 /** The error in the shape that the path's clients expect. */
@@ -91,8 +113,11 @@ function openAiType(status: number): string {
 
 function retryAfterSeconds(error: AppError): number {
   const ms = detail(error, "retryAfterMs");
-  return typeof ms === "number" && ms > 0 && ms < 86_400_000 ? Math.ceil(ms / 1000) : 1;
+  return typeof ms === "number" && ms > 0 ? Math.min(seconds(ms), maxRetryAfterS) : 1;
 }
+
+/** A month's quota, and no more than that from who made up an error. */
+const maxRetryAfterS = 31 * 86_400;
 
 function detail(error: AppError, name: string): unknown {
   const { details } = error;

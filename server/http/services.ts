@@ -1,23 +1,46 @@
 // What the HTTP layer is given, and what it knows of one request. Built by compose; faked nowhere but in tests.
 
 import type { AppError } from "../../plugins/runtime/contract/error.ts";
-import type { PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
+import type { PluginHost } from "../../plugins/runtime/host/host.ts";
 import type { ModelStore } from "../../models/model.ts";
-import type { Authenticator, SignIn } from "../auth/authenticator.ts";
+import type { Accounts } from "../auth/accounts.ts";
+import type { ApiKeys } from "../auth/api_keys.ts";
+import type { Authenticator, Identity } from "../auth/authenticator.ts";
+import type { GuardedBus } from "../auth/guarded_bus.ts";
+import type { LimitState } from "../auth/limits.ts";
+import type { SignIn } from "../auth/sign_in.ts";
 import type { Logger } from "../log.ts";
+import type { AuditLog } from "../services/audit_log.ts";
 import type { BackupService } from "../services/backup_service.ts";
+import type { ChatStore } from "../services/chat_store.ts";
 import type { ModelFiles } from "../services/model_files.ts";
+import type { PresetStore } from "../services/preset_store.ts";
+import type { ScheduledBackups } from "../services/scheduled_backups.ts";
+import type { ServerSettings } from "../services/server_settings_store.ts";
+import type { UsageLog } from "../services/usage_log.ts";
 import type { BodyReader } from "./body.ts";
 import type { StaticFiles } from "./static_files.ts";
 
 export interface Services {
-  host: PluginHost;
+  host: PluginFace;
+  /** The one way to call a plugin. */
+  bus: GuardedBus;
   auth: Authenticator;
-  /** This and the next three: without it, its routes are not served. */
+  audit: AuditLog;
+  /** What routes read of it; calls are counted by the bus. */
+  usage: UsageLog;
+  /** This and those that may be undefined below: without it, its routes are not served. */
   signIn?: SignIn | undefined;
+  accounts?: Accounts | undefined;
+  /** Needs `accounts`. */
+  apiKeys?: ApiKeys | undefined;
   modelFiles?: ModelFiles | undefined;
   ui?: StaticFiles | undefined;
   backups?: BackupService | undefined;
+  settings?: ServerSettings | undefined;
+  scheduledBackups?: Pick<ScheduledBackups, "state"> | undefined;
+  chats?: ChatStore | undefined;
+  presets?: PresetStore | undefined;
   models: Pick<ModelStore, "list" | "get">;
   config: HttpConfig;
   log: Logger;
@@ -26,6 +49,9 @@ export interface Services {
   now?: () => number;
 }
 
+/** The host without its bus: what reaches a plugin from outside is asked for its scope first. */
+export type PluginFace = Omit<PluginHost, "bus">;
+
 export interface HttpConfig {
   version: string;
   /** The bind address: on other than loopback, addresses are accepted as Host too. */
@@ -33,6 +59,8 @@ export interface HttpConfig {
   publicUrl?: string | undefined;
   allowedHosts: readonly string[];
   allowedOrigins: readonly string[];
+  /** Whose X-Forwarded-* headers are believed; default nobody's. */
+  trustedProxies?: readonly string[] | undefined;
   /** Default 16 MiB. */
   maxBodyBytes?: number | undefined;
   /** Longest time until a whole body has come, ms; default 30 s. */
@@ -68,7 +96,7 @@ export interface HttpMetrics {
   observe(method: string, route: string, status: number, seconds: number): void;
   /** WebSockets that are open now. */
   setSockets(count: number): void;
-  render(host: PluginHost): Promise<string>;
+  render(host: PluginFace): Promise<string>;
 }
 
 /** What routes are built from. */
@@ -89,9 +117,11 @@ export interface RequestScope {
   /** How the client names this server, such as "https://bkg.lan"; not the public URL's path. */
   readonly origin: string;
   /** Undefined on open routes alone. */
-  principal: Principal | undefined;
+  principal: Identity | undefined;
   /** What the principal was proved with: never logged. */
   bearer: string | undefined;
+  /** Of the call that the request makes; undefined: nothing is limited. */
+  limit: LimitState | undefined;
   /** What the request failed with, for the access log. */
   failure: AppError | undefined;
 }

@@ -11,7 +11,7 @@ export interface Metrics {
   observe(method: string, route: string, status: number, seconds: number): void;
   setSockets(count: number): void;
   /** The Prometheus text, with the plugins' telemetry of this moment. */
-  render(host: PluginHost): Promise<string>;
+  render(host: Pick<PluginHost, "list" | "telemetry">): Promise<string>;
 }
 
 export function createMetrics(): Metrics {

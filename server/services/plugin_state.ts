@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
-import { permissionsSchema } from "../../plugins/runtime/contract/grant.ts";
+import { consentSchema, permissionsSchema } from "../../plugins/runtime/contract/grant.ts";
 import { limitsSchema, pluginId } from "../../plugins/runtime/contract/manifest.ts";
 import type { PluginState } from "../../plugins/runtime/host/plugin_config.ts";
 import type { PluginStateStore } from "../../plugins/runtime/host/plugin_host.ts";
@@ -25,7 +25,7 @@ export async function openPluginState(
     take: (text, sql) => takeOver(text, sql),
   });
   const rows = await db.sql`
-    select id, enabled, autostart, grants, settings, secrets, limits from plugins`;
+    select id, enabled, autostart, consent, settings, secrets, limits from plugins`;
   const states = new Map<string, PluginState>();
   for (const { id, ...row } of rows) {
     const present = Object.entries(row).filter(([, value]) => value !== null);
@@ -54,39 +54,44 @@ export async function openPluginState(
   };
 
   async function takeOver(text: string, sql: Sql): Promise<void> {
-    let old: Record<string, unknown>;
+    let old: z.infer<typeof oldFileSchema>;
     try {
-      old = fileSchema.parse(JSON.parse(text));
+      old = oldFileSchema.parse(JSON.parse(text));
     } catch (cause) {
       throw new AppError("CONFLICT", `"${oldPath}" is damaged: mend it, or move it away`, {
         cause,
       });
     }
-    for (const [id, state] of Object.entries(old)) await write(sql, id, state as PluginState);
+    for (const [id, { grants, ...state }] of Object.entries(old)) {
+      // A grant of that time is a consent to what it covers.
+      const consent = grants && { requested: grants, granted: grants };
+      await write(sql, id, { ...state, consent } as PluginState);
+    }
   }
 }
 
 async function write(sql: Sql, id: string, state: PluginState): Promise<void> {
-  const { enabled, autostart, grants, settings, secrets, limits } = state;
+  const { enabled, autostart, consent, settings, secrets, limits } = state;
   await sql`
-    insert into plugins (id, enabled, autostart, grants, settings, secrets, limits, updated_at_ms)
-    values (${id}, ${enabled}, ${autostart ?? null}, ${json(grants)}::jsonb, ${
-    json(settings)
-  }::jsonb,
-      ${json(secrets)}::jsonb, ${json(limits)}::jsonb, ${Date.now()})
+    insert into plugins (id, enabled, autostart, consent, settings, secrets, limits, updated_at_ms)
+    values (${id}, ${enabled}, ${autostart ?? null}, ${json(consent)}::jsonb,
+      ${json(settings)}::jsonb, ${json(secrets)}::jsonb, ${json(limits)}::jsonb, ${Date.now()})
     on conflict (id) do update set enabled = excluded.enabled, autostart = excluded.autostart,
-      grants = excluded.grants, settings = excluded.settings, secrets = excluded.secrets,
+      consent = excluded.consent, settings = excluded.settings, secrets = excluded.secrets,
       limits = excluded.limits, updated_at_ms = excluded.updated_at_ms`;
 }
 
 const stateSchema = z.strictObject({
   enabled: z.boolean(),
   autostart: z.boolean().optional(),
-  grants: permissionsSchema.optional(),
+  consent: consentSchema.optional(),
   settings: z.record(z.string(), z.unknown()).optional(),
   secrets: z.record(z.string(), z.string()).optional(),
   // Not `limitsSchema.partial()`: that fills in its defaults, and they would win over the manifest's.
   limits: z.partialRecord(limitsSchema.keyof(), z.int()).optional(),
 });
 
-const fileSchema = z.record(pluginId, stateSchema);
+const oldFileSchema = z.record(
+  pluginId,
+  stateSchema.omit({ consent: true }).extend({ grants: permissionsSchema.optional() }),
+);

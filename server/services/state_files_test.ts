@@ -10,6 +10,7 @@ import { openPluginState } from "./plugin_state.ts";
 const database = await openTestDatabase();
 Deno.test.afterAll(async () => await database[Symbol.asyncDispose]());
 const { db } = database;
+const some = { ...noPermissions, models: ["x"] };
 
 Deno.test("openPluginState keeps decisions across a restart, the last one of many", async () => {
   await inFolder(async (folder) => {
@@ -17,12 +18,12 @@ Deno.test("openPluginState keeps decisions across a restart, the last one of man
     const state = await openPluginState({ db, oldPath });
     assert.equal(state.load("a"), undefined);
     const saves = [true, false, true, false].map((enabled) =>
-      state.save("a", { enabled, grants: { ...noPermissions, models: ["*"] } })
+      state.save("a", { enabled, consent: { requested: some, granted: noPermissions } })
     );
     await Promise.all(saves);
     const again = (await openPluginState({ db, oldPath })).load("a");
     assert.equal(again?.enabled, false);
-    assert.deepEqual(again?.grants?.models, ["*"]);
+    assert.deepEqual(again?.consent, { requested: some, granted: noPermissions });
   });
 });
 
@@ -44,10 +45,14 @@ Deno.test("openPluginState keeps a configuration as it was set, with no default 
 Deno.test("openPluginState takes over the file of an older version, once", async () => {
   await inFolder(async (folder) => {
     const oldPath = `${folder}/plugins.json`;
-    const state: PluginState = { enabled: false, grants: { ...noPermissions, models: ["x"] } };
-    await Deno.writeTextFile(oldPath, JSON.stringify({ a: state, b: { enabled: true } }));
+    const a = { enabled: false, grants: some };
+    await Deno.writeTextFile(oldPath, JSON.stringify({ a, b: { enabled: true } }));
     const first = await openPluginState({ db, oldPath });
-    assert.deepEqual(first.load("a"), state);
+    // What was granted then is consented to, and no more.
+    assert.deepEqual(first.load("a"), {
+      enabled: false,
+      consent: { requested: some, granted: some },
+    });
     await first.save("a", { enabled: true });
     // As after a kill between the two halves of taking it over.
     await Deno.rename(`${oldPath}.imported`, oldPath);
@@ -61,14 +66,19 @@ Deno.test("openPluginState takes over the file of an older version, once", async
 Deno.test("openPluginState refuses a damaged file or row instead of losing grants", async () => {
   await inFolder(async (folder) => {
     const oldPath = `${folder}/plugins.json`;
-    for (const text of ["{", '{"a":{"enabled":"yes"}}', '{"A b":{"enabled":true}}']) {
+    const damaged = ["{", '{"a":{"enabled":"yes"}}', '{"A b":{"enabled":true}}'];
+    damaged.push(JSON.stringify({ a: { enabled: true, grants: [some] } }));
+    for (const text of damaged) {
       await Deno.writeTextFile(oldPath, text);
       await assert.rejects(openPluginState({ db, oldPath }), { code: "CONFLICT" });
       assert.equal(await Deno.readTextFile(oldPath), text);
     }
     await Deno.remove(oldPath);
     await db
-      .sql`insert into plugins (id, enabled, grants, updated_at_ms) values ('a', true, '[]', 0)`;
+      .sql`insert into plugins (id, enabled, consent, updated_at_ms) values ('a', true, '[]', 0)`;
+    await assert.rejects(openPluginState({ db, oldPath }), { code: "CONFLICT" });
+    const half = JSON.stringify({ granted: some });
+    await db.sql`update plugins set consent = ${half}::jsonb where id = 'a'`;
     await assert.rejects(openPluginState({ db, oldPath }), { code: "CONFLICT" });
   });
 });
@@ -90,7 +100,7 @@ Deno.test("openAuditStore keeps every entry in order, also what a plugin made up
 
 Deno.test("openAuditStore keeps no more than it may, and nothing that is too old", async () => {
   await inFolder(async () => {
-    await using audit = await openAudit({ maxRows: 100, maxAgeMs: 60_000, batchMs: 1 });
+    await using audit = await openAudit({ maxRows: 100, maxAgeMs: () => 60_000, batchMs: 1 });
     audit.add("a", entry({ atMs: Date.now() - 120_000, object: "old" }));
     for (let i = 0; i < 1200; i++) audit.add("a", entry({ object: `${i}` }));
     await audit[Symbol.asyncDispose]();

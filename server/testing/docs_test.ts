@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { builtinRoles, scopeNames } from "../auth/scopes.ts";
 import { projectRoot } from "../build/bundles.ts";
 import { startServer } from "./server_process.ts";
 
@@ -58,9 +59,32 @@ Deno.test("docs/websocket.md: the example hears events, and its call answers", a
       example.replace("message: unknown", "message"),
   );
   const printed = await run(Deno.execPath(), ["run", "-A", "--no-config", file]);
-  assert.match(printed, /^llmserver (?:stopped|starting|running)/);
+  assert.match(printed, /^llmserver (?:stopped|starting|running)/m);
   assert.match(printed, /^\d{15,} info Started llmserver/m);
   assert(printed.match(/^1 ./gm)!.length > 5, printed);
+});
+
+Deno.test("docs/accounts.md: its commands and requests do what it says, and no scope is left out", async () => {
+  await using server = await startServer();
+  const page = await readDoc("docs/accounts.md");
+  const shell = [...page.matchAll(/```sh\n([^]*?)```/g)].map(([, text]) => text).join("\n")
+    .replaceAll("~/.local/share/bkg", server.dataDir)
+    .replaceAll(documentedUrl, server.url);
+  const bkg = `bkg() { ${Deno.execPath()} run -A --no-prompt "${
+    join(projectRoot, "server/cli/main.ts")
+  }" "$@"; }\nexport BKG_DATA_DIR=${server.dataDir} BKG_URL=${server.url} NO_COLOR=1\n`;
+  const end = '\nif curl -sf $BKG/v1/models -H "Authorization: Bearer $NEW"; then exit 1; fi';
+  const printed = await run("sh", ["-ec", bkg + shell + end]);
+  // The operator's, anna's, bob's twice, the kiosk's, carol's.
+  assert.equal(printed.match(/#invitation=[\w-]+/g)?.length, 6);
+  assert.match(printed, /^kiosk +user +invited +invoke:llm\.chat, models:read/m);
+  assert.match(printed, /"name":"carol","role":"family"/);
+  assert.match(printed, /"object":"list"/);
+  assert.match(printed, /^Revoked [a-z0-9]{12}$/m);
+  for (const scope of scopeNames) assert.ok(page.includes(`| \`${scope}\``), scope);
+  for (const [role, scopes] of Object.entries(builtinRoles)) {
+    assert.match(page, new RegExp(`\\| \`${role}\` +\\| \`${RegExp.escape(scopes.join(" "))}\``));
+  }
 });
 
 Deno.test("every link of README and docs/ leads to a file", async () => {

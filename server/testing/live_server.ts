@@ -1,7 +1,6 @@
 // For tests of the page's side of the socket: the real application over plugins that only write log lines. It stops
 // and starts again on its port; what was written while it was away is there afterwards, as from its disk.
 
-import { join } from "node:path";
 import { createEventJournal, type EventJournal } from "../../plugins/runtime/host/event_journal.ts";
 import type {
   HistoryQuery,
@@ -10,22 +9,23 @@ import type {
   PluginHost,
   PluginView,
 } from "../../plugins/runtime/host/host.ts";
+import { systemTimers } from "../../plugins/runtime/host/timers.ts";
 import type { App } from "../app.ts";
-import { type Access, openAccess } from "../auth/access.ts";
-import { openSessionStore } from "../auth/session_store.ts";
+import type { Tokens } from "../auth/sign_in.ts";
 import { createTestApp } from "./test_app.ts";
+import { openTestAccess, type TestAccess, visitor } from "./test_access.ts";
 import { openTestDatabase } from "./test_database.ts";
 
 export interface LiveServer extends AsyncDisposable {
   /** Below a prefix, as behind a proxy. */
   readonly baseUrl: string;
-  readonly access: Access;
+  readonly access: TestAccess;
   /** Requests by path, those for sockets included. */
   readonly requests: string[];
   /** Lets no socket through, as a proxy that does not know them. */
   refuseSockets: boolean;
-  /** A new session's bearer. */
-  signIn(): Promise<string>;
+  /** A new session of the operator. */
+  signIn(): Promise<Tokens>;
   write(pluginId: string, message: string): number;
   start(): void;
   stop(): Promise<void>;
@@ -35,15 +35,7 @@ export interface LiveServer extends AsyncDisposable {
 
 export async function createLiveServer(): Promise<LiveServer> {
   const database = await openTestDatabase();
-  const { db, dataDir } = database;
-  const access = await openAccess({
-    sessionStore: await openSessionStore({
-      db,
-      oldPath: join(dataDir, "sessions.json"),
-      warn: () => {},
-    }),
-    operatorToken: "bkg_operator_" + "A".repeat(43),
-  });
+  const access = await openTestAccess(database.db, { now: Date.now, timers: systemTimers });
   const lines = new Map<string, LogLine[]>([["one", []], ["two", []], ["three", []]]);
   let nowMs = Date.now();
   let journal = openJournal();
@@ -66,10 +58,7 @@ export async function createLiveServer(): Promise<LiveServer> {
     access,
     requests: [],
     refuseSockets: false,
-    async signIn() {
-      const { code } = access.signIn.createCode({ id: "operator", role: "operator" });
-      return (await access.signIn.exchange(code)).token;
-    },
+    signIn: () => access.signIn.withCode(access.signIn.createCode().code, visitor),
     write(pluginId, message) {
       journal.add(pluginId, {
         topic: "logs",
@@ -112,7 +101,7 @@ export async function createLiveServer(): Promise<LiveServer> {
     },
     async [Symbol.asyncDispose]() {
       await live.stop();
-      access[Symbol.dispose]();
+      await access[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     },
   };

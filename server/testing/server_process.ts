@@ -45,7 +45,7 @@ export async function runServerFrom(
   const collect = async (stream: ReadableStream<Uint8Array>) => {
     for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
       text += chunk;
-      const url = /bkg is ready at (http:\S+)/.exec(text)?.[1];
+      const url = /bkg is ready at (https?:\S+)/.exec(text)?.[1];
       if (url !== undefined) ready.resolve(url);
     }
   };

@@ -12,12 +12,13 @@ import {
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import { type App, createApp } from "../app.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { createOperatorAuthenticator } from "../auth/operator_key.ts";
+import { createOperatorAuthenticator } from "./operator_authenticator.ts";
 import type { HttpConfig } from "../http/services.ts";
 import { createLogger } from "../log.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { type HttpServer, serveHttp } from "../serve.ts";
 import { token, until } from "./test_app.ts";
+import { createTestGuard } from "./test_guard.ts";
 
 export interface SocketHost extends AsyncDisposable {
   readonly app: App;
@@ -61,6 +62,7 @@ export function serveSocketHost(
   let text = "";
   const app = createApp({
     host: test.host,
+    ...createTestGuard(test.host),
     auth,
     models: {
       list: () => Promise.resolve([]),

@@ -11,10 +11,12 @@ import type {
   PluginView,
 } from "../../plugins/runtime/host/host.ts";
 import { type App, createApp } from "../app.ts";
-import { createOperatorAuthenticator } from "../auth/operator_key.ts";
+import { createOperatorAuthenticator } from "./operator_authenticator.ts";
 import type { HttpConfig, Services } from "../http/services.ts";
 import { createLogger } from "../log.ts";
 import { createMetrics } from "../observability/metrics.ts";
+import type { Deed } from "../services/audit_log.ts";
+import { createTestGuard } from "./test_guard.ts";
 
 /** The operator's key of the test server. */
 export const token = "bkg_operator_" + "A".repeat(43);
@@ -24,6 +26,8 @@ export interface TestApp {
   /** The options of each call of a capability. */
   calls: InvokeOptions[];
   counts: { flood: number };
+  /** What was recorded for the audit. */
+  deeds: Deed[];
   /** All that was logged. */
   logged: () => string;
 }
@@ -154,7 +158,14 @@ export function createTestApp(
         message: known(id).id,
       })),
     audit: () => [],
-    grants: () => ({ requested: noPermissions, granted, missing: [] }),
+    grants: () => ({
+      version: view.version,
+      requested: noPermissions,
+      granted,
+      missing: [],
+      consented: undefined,
+      consent: "none-needed",
+    }),
     setGrants: (_id, wanted) => {
       granted = wanted;
       return Promise.resolve();
@@ -164,8 +175,10 @@ export function createTestApp(
     subscribe: () => () => {},
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+  const deeds: Deed[] = [];
   const app = createApp({
     host,
+    ...createTestGuard(host, { deeds }),
     auth: createOperatorAuthenticator(token),
     models: {
       list: () => Promise.resolve([]),
@@ -182,7 +195,7 @@ export function createTestApp(
     metrics: createMetrics(),
     ...services,
   });
-  return { app, calls, counts, logged: () => text };
+  return { app, calls, counts, deeds, logged: () => text };
 }
 
 function testPlugin(): PluginView {
@@ -226,6 +239,7 @@ function testPlugin(): PluginView {
     capabilities,
     permissions: noPermissions,
     missingGrants: [],
+    needsConsent: false,
     browser: false,
     engines: [],
     metrics: [],

@@ -23,16 +23,18 @@ export async function databaseOptions(dataDir: string): Promise<DatabaseOptions>
   };
 }
 
+/** Users take what is theirs along. */
+const emptying =
+  `truncate plugins, users, roles, signing_keys, audit, usage, settings, imported_files
+  restart identity cascade`;
+
 export async function openTestDatabase(): Promise<TestDatabase> {
   const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
   const db = await openDatabase(await databaseOptions(dataDir));
   return {
     db,
     dataDir,
-    reset: () =>
-      db.transaction(({ script }) =>
-        script("truncate plugins, sessions, audit, imported_files restart identity")
-      ),
+    reset: () => db.transaction(({ script }) => script(emptying)),
     async [Symbol.asyncDispose]() {
       await db[Symbol.asyncDispose]();
       await Deno.remove(dataDir, { recursive: true });

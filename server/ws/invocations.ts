@@ -2,14 +2,15 @@
 // a call ends with its CANCEL, and all of them with their socket.
 
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
-import type { Bus, Principal } from "../../plugins/runtime/host/host.ts";
 import type { CallId, ServerMessage } from "../../plugins/runtime/host/socket_message.ts";
+import type { Identity } from "../auth/authenticator.ts";
+import type { GuardedBus } from "../auth/guarded_bus.ts";
 import type { Logger } from "../log.ts";
 import type { Outbox } from "./outbox.ts";
 
 export interface InvocationsDeps {
-  bus: Bus;
-  principal: Principal;
+  bus: GuardedBus;
+  principal: Identity;
   /** Whose capabilities may be called; undefined: of every plugin. */
   pluginId: string | undefined;
   outbox: Outbox;
@@ -34,7 +35,7 @@ export class Invocations {
 
   /** Throws CONFLICT, QUEUE_FULL, NOT_FOUND or FORBIDDEN when the call does not begin. */
   start(invocation: Invocation): void {
-    const { bus, pluginId, maxRunning } = this.#deps;
+    const { bus, principal, pluginId, maxRunning } = this.#deps;
     const { id, capability: name } = invocation;
     if (this.#running.has(id)) {
       throw new AppError("CONFLICT", `A call with the id "${id}" is still running`);
@@ -44,7 +45,7 @@ export class Invocations {
         details: { limit: maxRunning },
       });
     }
-    const found = bus.find(name);
+    const found = bus.find(name, principal);
     if (pluginId !== undefined && found.pluginId !== pluginId) {
       throw new AppError("FORBIDDEN", `This socket calls capabilities of "${pluginId}" alone`);
     }

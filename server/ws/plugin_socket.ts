@@ -2,15 +2,18 @@
 // When it ends, whoever ended it, all of them end.
 
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
-import type { PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
 import {
   type ClientMessage,
   clientMessageSchema,
   type ServerMessage,
   socketClose,
+  type SocketTopic,
 } from "../../plugins/runtime/host/socket_message.ts";
+import type { Identity } from "../auth/authenticator.ts";
+import type { GuardedBus } from "../auth/guarded_bus.ts";
+import { forbidden, type Scope } from "../auth/scopes.ts";
 import { toJsonText } from "../http/json_text.ts";
-import type { SocketLimits } from "../http/services.ts";
+import type { PluginFace, SocketLimits } from "../http/services.ts";
 import type { Logger } from "../log.ts";
 import type { EventFanOut } from "./event_fan_out.ts";
 import { Invocations } from "./invocations.ts";
@@ -20,9 +23,10 @@ import { Subscriptions } from "./subscriptions.ts";
 export type CloseReason = typeof socketClose[keyof typeof socketClose];
 
 export interface PluginSocketDeps {
-  host: PluginHost;
+  host: PluginFace;
+  bus: GuardedBus;
   fanOut: EventFanOut;
-  principal: Principal;
+  principal: Identity;
   /** On /ws/plugins/:id that plugin. */
   pluginId: string | undefined;
   version: string;
@@ -46,7 +50,7 @@ export class PluginSocket {
 
   /** `socket` may be connecting still. */
   constructor(socket: WebSocket, deps: PluginSocketDeps) {
-    const { host, fanOut, principal, pluginId, limits, log } = deps;
+    const { host, bus, fanOut, principal, pluginId, limits, log } = deps;
     const send = (message: ServerMessage) => this.#send(message);
     this.#socket = socket;
     this.#deps = deps;
@@ -63,7 +67,7 @@ export class PluginSocket {
       maxSubscriptions: limits.maxSubscriptions,
     });
     this.#invocations = new Invocations({
-      bus: host.bus,
+      bus,
       principal,
       pluginId,
       outbox,
@@ -101,8 +105,12 @@ export class PluginSocket {
       if (this.#endedWith !== "client") this.#close(this.#endedWith);
       return;
     }
-    const { host, pluginId, version } = this.#deps;
-    const plugins = pluginId === undefined ? host.list() : [host.get(pluginId)];
+    const { host, principal, pluginId, version } = this.#deps;
+    const plugins = !principal.scopes.allows("plugins:read")
+      ? []
+      : pluginId === undefined
+      ? host.list()
+      : [host.get(pluginId)];
     this.#send({ type: "bootstrap", seq: host.lastSeq, payload: { version, plugins } });
   }
 
@@ -133,11 +141,13 @@ export class PluginSocket {
   #obey(message: ClientMessage): void {
     switch (message.action) {
       case "SUB": {
+        this.#require(topicScopes[message.topic]);
         const pluginId = this.#pluginOf(message.pluginId);
         return this.#subscriptions.add(message.topic, pluginId, message.after);
       }
       case "UNSUB": {
         const { topic } = message;
+        this.#require(topicScopes[topic]);
         const pluginId = this.#pluginOf(message.pluginId);
         this.#subscriptions.remove(topic, pluginId);
         const payload = pluginId === undefined ? { topic } : { topic, pluginId };
@@ -150,6 +160,11 @@ export class PluginSocket {
       default:
         return message satisfies never;
     }
+  }
+
+  /** Asked for each message; what ends the credential ends the socket. */
+  #require(scope: Scope): void {
+    if (!this.#deps.principal.scopes.allows(scope)) throw forbidden(scope);
   }
 
   #pluginOf(asked: string | undefined): string | undefined {
@@ -177,6 +192,13 @@ export class PluginSocket {
     this.#socket.close(code, reason);
   }
 }
+
+const topicScopes: Record<SocketTopic, Scope> = {
+  status: "plugins:read",
+  telemetry: "plugins:read",
+  logs: "logs:read",
+  jobs: "models:read",
+};
 
 /** Malformed messages within a minute that end a socket. */
 const maxMalformed = 20;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { TestCell } from "../../plugins/runtime/host/testing.ts";
-import { createOperatorAuthenticator } from "../auth/operator_key.ts";
+import { createOperatorAuthenticator } from "../testing/operator_authenticator.ts";
 import { serveSocketHost, type SocketClient } from "../testing/socket_host.ts";
 import { token, until } from "../testing/test_app.ts";
+import { testIdentity } from "../testing/test_guard.ts";
 
 const started = { count: 0 };
 const aborted = { count: 0 };
@@ -291,3 +292,31 @@ function log(time: { nowMs: number }, cell: TestCell, message: string): void {
   time.nowMs += 2;
   cell.guest.notify("log", { level: "info", message });
 }
+
+Deno.test("INVOKE beyond a limit is an error that tells the limit, under its id; a scope less is FORBIDDEN", async () => {
+  const identity = testIdentity({
+    scopes: ["invoke:alpha.echo", "plugins:read"],
+    limits: { requestsPerMinute: 2 },
+  });
+  await using host = serveSocketHost(
+    { alpha: { "alpha.echo": (input) => input } },
+    { auth: { authenticate: () => identity, watch: () => () => {} } },
+  );
+  const client = await host.open();
+  for (let id = 1; id <= 3; id++) {
+    client.send({ action: "INVOKE", id, capability: "alpha.echo", payload: id });
+    await until(() => client.of("result").length + client.of("error").length === id);
+  }
+  const [limited] = client.of("error");
+  assert.equal(limited?.id, 3);
+  const { code, details } = limited!.payload;
+  const { policy, limit, remaining, retryAfterMs } = details as Record<string, number>;
+  assert.deepEqual([code, policy, limit, remaining], ["RATE_LIMITED", "requests", 2, 0]);
+  assert.ok(retryAfterMs! > 0 && retryAfterMs! <= 60_000);
+  client.send({ action: "INVOKE", id: 4, capability: "alpha.idle", payload: {} });
+  assert.deepEqual((await client.nth("error", 2)).payload.details, { scope: "invoke:alpha.idle" });
+  client.send({ action: "SUB", topic: "logs" });
+  assert.deepEqual((await client.nth("error", 3)).payload.details, { scope: "logs:read" });
+  assert.equal((await client.subscribe("status")).topic, "status");
+  await client.close();
+});

@@ -4,9 +4,10 @@
 // Deno's WebSocket reads a frame of up to 64 MiB, and fragments without any limit, before it shows a message;
 // there is no option for either. So 16 MiB is judged when a message is whole, and a key is asked for first.
 
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import { socketClose } from "../../plugins/runtime/host/socket_message.ts";
+import { withRule } from "../http/route_rules.ts";
 import type { HttpEnv, RequestScope, Services, SocketLimits } from "../http/services.ts";
 import { createEventFanOut } from "./event_fan_out.ts";
 import { readOffer } from "./offer.ts";
@@ -21,7 +22,7 @@ export interface PluginSockets {
 }
 
 export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): PluginSockets {
-  const { host, auth, config, log, metrics, now = () => performance.now() } = services;
+  const { host, bus, auth, config, log, metrics, now = () => performance.now() } = services;
   const limits: SocketLimits = { ...defaultLimits, ...config.sockets };
   const fanOut = createEventFanOut(host);
   const live = new Set<PluginSocket>();
@@ -29,10 +30,22 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
   let ending = false;
   let sweep: ReturnType<typeof setInterval> | undefined;
 
-  hono.get("/ws/plugins", ({ req, env }) => upgrade(req.raw, env, undefined));
-  hono.get("/ws/plugins/:id", ({ req, env }) => {
-    return upgrade(req.raw, env, host.get(req.param("id")).id);
-  });
+  hono.get(
+    "/ws/plugins",
+    withRule("any", ({ req, env }: Context<HttpEnv>) => upgrade(req.raw, env, undefined)),
+  );
+  hono.get(
+    "/ws/plugins/:id",
+    withRule("any", ({ req, env }: Context<HttpEnv>) => {
+      const id = req.param("id") ?? "";
+      // Who may not see plugins is not told which there are.
+      return upgrade(
+        req.raw,
+        env,
+        env.principal?.scopes.allows("plugins:read") ? host.get(id).id : id,
+      );
+    }),
+  );
 
   function upgrade(request: Request, scope: RequestScope, pluginId: string | undefined): Response {
     checkHandshake(request);
@@ -48,6 +61,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     const startedAtMs = now();
     const connection = new PluginSocket(socket, {
       host,
+      bus,
       fanOut,
       principal,
       pluginId,

@@ -16,7 +16,7 @@ export interface Api {
   /** Throws what the server answered, UNAVAILABLE when it cannot be reached, TIMEOUT after 30 s. */
   get<Answer>(path: string, options?: { signal?: AbortSignal }): Promise<Answer>;
   send<Answer>(
-    method: "POST" | "PUT" | "DELETE",
+    method: "POST" | "PUT" | "PATCH" | "DELETE",
     path: string,
     options?: { body?: unknown; signal?: AbortSignal },
   ): Promise<Answer>;
@@ -34,7 +34,7 @@ export interface Api {
 }
 
 export interface ApiDeps extends ServerAddress {
-  session: Pick<Session, "token" | "expire">;
+  session: Pick<Session, "bearer" | "refresh" | "verify" | "expire" | "token">;
   /** Longest wait for an answer to `get`, ms. */
   timeoutMs?: number;
 }
@@ -42,20 +42,33 @@ export interface ApiDeps extends ServerAddress {
 export function createApi(deps: ApiDeps): Api {
   const { session, timeoutMs = 30_000 } = deps;
 
-  /** A refused token ends the session, unless another has come in the meantime. */
-  const refused = (error: AppError, token: string | undefined): AppError => {
-    if (error.code === "UNAUTHENTICATED" && token !== undefined && token === session.token) {
-      session.expire("Your session has ended; sign in again");
-    }
-    return error;
-  };
-
   const ask = async (request: Ask): Promise<Response> => {
-    const { token } = session;
+    const token = await session.bearer();
+    // Who left meanwhile asks for nothing.
+    if (request.signal?.aborted) throw connectionError(undefined, request.signal);
     try {
       return await askServer(deps, { ...request, token });
     } catch (error) {
-      throw error instanceof AppError ? refused(error, token) : error;
+      // The rights may be others by now: the page then follows.
+      if (error instanceof AppError && error.code === "FORBIDDEN") void session.verify();
+      if (token === undefined || !isRefusal(error)) throw error;
+      return await askAgain(request, token, error);
+    }
+  };
+
+  /** What was refused was not done: it is sent once more when the token alone was too old. */
+  const askAgain = async (request: Ask, token: string, refusal: unknown): Promise<Response> => {
+    const renewed = await session.refresh(token);
+    if (renewed === "unreachable") {
+      throw connectionError(new TypeError("no refresh", { cause: refusal }), request.signal);
+    }
+    if (renewed === "ended") throw refusal;
+    const next = session.token;
+    try {
+      return await askServer(deps, { ...request, token: next });
+    } catch (error) {
+      if (isRefusal(error) && next === session.token) session.expire(sessionEnded);
+      throw error;
     }
   };
 
@@ -65,7 +78,7 @@ export function createApi(deps: ApiDeps): Api {
       return await readJson(await ask({ path, signal: limit.signal }), limit.signal) as Answer;
     },
     async send<Answer>(
-      method: "POST" | "PUT" | "DELETE",
+      method: "POST" | "PUT" | "PATCH" | "DELETE",
       path: string,
       { body, signal }: { body?: unknown; signal?: AbortSignal } = {},
     ) {
@@ -75,7 +88,6 @@ export function createApi(deps: ApiDeps): Api {
     async *stream(capability, input, { signal }) {
       const left = new AbortController();
       const either = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
-      const { token } = session;
       try {
         const response = await ask({
           path: `/api/capabilities/${encodeURIComponent(capability)}`,
@@ -90,7 +102,9 @@ export function createApi(deps: ApiDeps): Api {
           if (name === "error") {
             const error = problemError(value) ??
               new AppError("INTERNAL", "The call failed without a reason");
-            throw refused(error, token);
+            // It tells of ended sessions and of changed rights alike.
+            if (isRefusal(error)) void session.verify();
+            throw error;
           }
           if (name === "message") yield value;
         }
@@ -104,6 +118,12 @@ export function createApi(deps: ApiDeps): Api {
       }
     },
   };
+}
+
+const sessionEnded = "Your session has ended; sign in again";
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof AppError && error.code === "UNAUTHENTICATED";
 }
 
 function parseData(data: string): unknown {

@@ -2,16 +2,38 @@ import assert from "node:assert/strict";
 import { AppError, type ErrorCode } from "../../plugins/runtime/contract/error.ts";
 import { createApi } from "./client.ts";
 
-Deno.test("a refused token ends the session, but not one that came in the meantime", async () => {
-  const page = openPage(() => problem(401, "UNAUTHENTICATED", "A valid key is needed"));
-  await rejects(page.api.get("/api/plugins"), "UNAUTHENTICATED", /valid key/);
-  assert.equal(page.ended.length, 1);
-  const late = openPage(() => {
-    late.session.token = "newer";
-    return problem(401, "UNAUTHENTICATED", "A valid key is needed");
+Deno.test("a call that meets an expired token is sent once more with a new one, with its body", async () => {
+  const page = openPage(async (request) => {
+    if (request.headers.get("authorization") !== "Bearer new") return refusal();
+    return Response.json({ got: await request.json() });
   });
-  await rejects(late.api.get("/api/plugins"), "UNAUTHENTICATED");
-  assert.equal(late.ended.length, 0);
+  page.session.renewed = "new";
+  const answer = await page.api.send("POST", "/api/x", { body: { some: "text" } });
+  assert.deepEqual(answer, { got: { some: "text" } });
+  assert.equal(page.requests.length, 2);
+  assert.deepEqual(page.ended, []);
+  const stream = openPage((request) =>
+    request.headers.get("authorization") === "Bearer new"
+      ? events(["event: result\ndata: 3\n\n"])
+      : refusal()
+  );
+  stream.session.renewed = "new";
+  assert.deepEqual(await stream.api.stream("a.b", {}, {}).next(), { done: true, value: 3 });
+});
+
+Deno.test("a call whose session is over throws, and is not sent again and again", async () => {
+  const over = openPage(() => refusal());
+  await rejects(over.api.get("/api/plugins"), "UNAUTHENTICATED", /valid key/);
+  assert.equal(over.requests.length, 1);
+  const refused = openPage(() => refusal());
+  refused.session.renewed = "new";
+  await rejects(refused.api.get("/api/plugins"), "UNAUTHENTICATED", /valid key/);
+  assert.equal(refused.requests.length, 2);
+  assert.equal(refused.ended.length, 1);
+  const away = openPage(() => refusal());
+  away.session.renewed = "unreachable";
+  await rejects(away.api.get("/api/plugins"), "UNAVAILABLE", /cannot be reached/);
+  assert.deepEqual(away.ended, []);
 });
 
 Deno.test("a proxy's own answers are told as such and end no session", async () => {
@@ -106,8 +128,9 @@ Deno.test("a stream that fails, breaks off or is cut throws after its items", as
   const ended = openPage(() =>
     events(['event: error\ndata: {"code":"UNAUTHENTICATED","detail":"The session has ended"}\n\n'])
   );
+  // Its session may live on with other rights: that is for the server to say.
   await rejects(ended.api.stream("a.b", {}, {}).next(), "UNAUTHENTICATED");
-  assert.equal(ended.ended.length, 1);
+  assert.deepEqual([ended.session.verified, ended.ended], [1, []]);
 });
 
 Deno.test("leaving a stream, by return or by signal, ends the request", async () => {
@@ -133,7 +156,25 @@ function openPage(
 ) {
   const requests: Request[] = [];
   const ended: string[] = [];
-  const session = { token: "good", expire: (notice: string) => void ended.push(notice) };
+  const session = {
+    token: "good",
+    /** What a refresh brings: a token, no session any more, or nobody who answers. */
+    renewed: undefined as string | "unreachable" | undefined,
+    verified: 0,
+    bearer: () => Promise.resolve(session.token),
+    refresh(token: string) {
+      assert.equal(token, session.token);
+      if (session.renewed === undefined) return Promise.resolve("ended" as const);
+      if (session.renewed === "unreachable") return Promise.resolve("unreachable" as const);
+      session.token = session.renewed;
+      return Promise.resolve("renewed" as const);
+    },
+    verify() {
+      session.verified++;
+      return Promise.resolve("valid" as const);
+    },
+    expire: (notice: string) => void ended.push(notice),
+  };
   const doFetch = (async (url: URL, init: RequestInit) => {
     const request = new Request(url, init);
     requests.push(request);
@@ -150,6 +191,10 @@ function openPage(
 
 function problem(status: number, code: ErrorCode, detail: string): Response {
   return Response.json({ code, detail, status }, { status });
+}
+
+function refusal(): Response {
+  return problem(401, "UNAUTHENTICATED", "A valid key is needed");
 }
 
 function html(status: number): Response {

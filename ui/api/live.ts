@@ -41,7 +41,7 @@ export interface Live extends Observable {
 }
 
 export interface LiveDeps {
-  session: Pick<Session, "token" | "expire" | "verify">;
+  session: Pick<Session, "id" | "bearer" | "expire" | "verify">;
   WebSocket: typeof WebSocket;
   /** As in `ServerAddress`. */
   baseUrl: string;
@@ -71,7 +71,8 @@ export function createLive(deps: LiveDeps): Live {
 
   let state: LiveState = { kind: "closed" };
   let bootstrap: Bootstrap & { seq: number } | undefined;
-  let token: string | undefined;
+  /** Of whose events these are; its tokens come and go. */
+  let sessionId: string | undefined;
   let socket: Disposable & { probe(): void } | undefined;
   /** Tries since it was last open for a while. */
   let tries = 0;
@@ -85,8 +86,13 @@ export function createLive(deps: LiveDeps): Live {
     notifier.notify();
   }
 
-  function connect(bearer: string): void {
-    socket = openSocket(bearer);
+  async function connect(): Promise<void> {
+    let current = true;
+    cancelRetry = () => current = false;
+    const bearer = await session.bearer();
+    if (!current) return;
+    if (bearer === undefined || session.id !== sessionId) refuse();
+    else socket = openSocket(bearer);
   }
 
   function openSocket(bearer: string): Disposable & { probe(): void } {
@@ -137,7 +143,8 @@ export function createLive(deps: LiveDeps): Live {
   function ended(code: number, opened: boolean): void {
     switch (code) {
       case sessionEndedCode:
-        return refuse();
+        // It has ended, or its rights have changed: the server knows.
+        return lose("Your session has changed");
       case shutdownCode:
         return lose("The server is restarting");
       case tooSlowCode:
@@ -160,7 +167,7 @@ export function createLive(deps: LiveDeps): Live {
     drop();
     const message = "Your session has ended; sign in again";
     become({ kind: "refused", error: { code: "UNAUTHENTICATED", message, retryable: false } });
-    if (session.token === token) session.expire(message);
+    if (session.id === sessionId) session.expire(message);
   }
 
   function lose(reason: string, minDelayMs = 0): void {
@@ -182,8 +189,8 @@ export function createLive(deps: LiveDeps): Live {
     let current = true;
     cancelRetry = () => current = false;
     const answer = await session.verify();
-    if (!current || token === undefined) return;
-    if (answer === "valid") connect(token);
+    if (!current || sessionId === undefined) return;
+    if (answer === "valid") await connect();
     else if (answer === "unreachable") lose("The server cannot be reached");
     else refuse();
   }
@@ -205,17 +212,17 @@ export function createLive(deps: LiveDeps): Live {
       return bootstrap;
     },
     open() {
-      if (session.token === undefined || token === session.token) return;
+      if (session.id === undefined || sessionId === session.id) return;
       this.close();
-      token = session.token;
+      sessionId = session.id;
       tries = 0;
       stopWatching = page.watch(wake);
       become({ kind: "connecting" });
-      connect(token);
+      void connect();
     },
     close() {
-      if (token === undefined) return;
-      token = undefined;
+      if (sessionId === undefined) return;
+      sessionId = undefined;
       stopWatching();
       drop();
       bootstrap = undefined;

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { createSession, sessionKey } from "../stores/session.ts";
 import { createTabs } from "../stores/testing_tabs.ts";
 import { createLive, type Live, type LiveDeps } from "./live.ts";
+import type { Tokens } from "../../server/auth/sign_in.ts";
+import { goodPassword, visitor } from "../../server/testing/test_access.ts";
 import { createLiveServer, type LiveServer } from "../../server/testing/live_server.ts";
 
 Deno.test("live comes back within 2 s of a restart, and no line is missed or doubled", async () => {
@@ -50,17 +52,52 @@ Deno.test("live ends the session when the server does, whichever way it is told"
     await using server = await createLiveServer();
     using page = await openPage(server);
     await until(() => page.live.state.kind === "open");
-    await server.access.signIn.signOut(page.session.token!);
+    await server.access.signIn.signOut(await server.access.auth.authenticate(page.session.token));
     await until(() => page.live.state.kind === "refused");
     assert.equal(page.session.token, undefined);
     assert.match(page.session.notice ?? "", /sign in again/);
   });
   await test.step("by /auth/me, when the socket is refused", async () => {
     await using server = await createLiveServer();
-    using page = await openPage(server, {}, "bkg_session_" + "x".repeat(43));
+    using page = await openPage(server, {}, { token: "x.y.z", refreshToken: "bkg_refresh_x_y" });
     await until(() => page.live.state.kind === "refused");
     assert.equal(page.session.token, undefined);
   });
+});
+
+Deno.test("live stays open across refreshes, and comes back with other rights", async () => {
+  await using server = await createLiveServer();
+  const { accounts, signIn } = server.access;
+  const { user } = await accounts.create({ name: "eve", role: "user", password: goodPassword });
+  const eve = await signIn.withPassword("eve", goodPassword, visitor);
+  using page = await openPage(server, {}, eve);
+  await until(() => page.live.state.kind === "open");
+  const seen: string[] = [];
+  page.live.subscribe(() => seen.push(page.live.state.kind));
+  for (let round = 0; round < 3; round++) {
+    assert.equal(await page.session.refresh(page.session.token!), "renewed");
+    page.live.open();
+  }
+  assert.notEqual(page.session.token, eve.token);
+  await pause(100);
+  assert.deepEqual(seen, []);
+  await accounts.change(user.id, { scopes: ["plugins:read", "account"] });
+  await until(() => page.live.state.kind === "lost");
+  await until(() => page.live.state.kind === "open");
+  assert.deepEqual([...page.session.principal!.scopes].sort(), ["account", "plugins:read"]);
+  await accounts.change(user.id, { disabled: true });
+  await until(() => page.live.state.kind === "refused");
+  assert.equal(page.session.token, undefined);
+});
+
+Deno.test("live opens with an access token that expired long ago", async () => {
+  await using server = await createLiveServer();
+  using page = await openPage(server, {}, { token: "x.y.z", expiresAtMs: 1 });
+  await until(() => page.live.state.kind === "open");
+  assert.deepEqual(server.requests.map((path) => path.replace("/bkg", "")), [
+    "/auth/refresh",
+    "/ws/plugins",
+  ]);
 });
 
 Deno.test("live does not end a session for a proxy that lets no socket through", async () => {
@@ -241,7 +278,7 @@ Deno.test("a listener that throws harms nobody else", async () => {
   assert.equal(page.live.state.kind, "open");
 });
 
-Deno.test("close ends the socket and all tries; open takes another token", async () => {
+Deno.test("close ends the socket and all tries; open takes another session", async () => {
   await using server = await createLiveServer();
   using page = await openPage(server);
   await until(() => page.live.state.kind === "open");
@@ -250,8 +287,8 @@ Deno.test("close ends the socket and all tries; open takes another token", async
   assert.equal(page.live.state.kind, "closed");
   assert.equal(page.live.bootstrap, undefined);
   const other = await server.signIn();
-  page.otherTab.set(sessionKey, JSON.stringify({ token: other }));
-  await until(() => page.session.token === other);
+  page.otherTab.set(sessionKey, JSON.stringify(other));
+  await until(() => page.session.token === other.token);
   page.live.open();
   await until(() => page.live.state.kind === "open");
   assert.equal(server.requests.filter((path) => path.includes("/ws/")).length, 2);
@@ -260,13 +297,13 @@ Deno.test("close ends the socket and all tries; open takes another token", async
 async function openPage(
   server: Pick<LiveServer, "baseUrl" | "signIn">,
   options: Partial<LiveDeps> = {},
-  token?: string,
+  tokens?: Partial<Tokens>,
 ) {
   const { baseUrl } = server;
   const tabs = createTabs();
   const storage = tabs.open();
   const otherTab = tabs.open();
-  storage.set(sessionKey, JSON.stringify({ token: token ?? await server.signIn() }));
+  storage.set(sessionKey, JSON.stringify({ ...await server.signIn(), ...tokens }));
   const session = createSession({ storage, fetch, baseUrl, verifyTimeoutMs: 1000 });
   const live = createLive({ session, WebSocket, baseUrl, ...options });
   live.open();

@@ -6,11 +6,21 @@ import { Router } from "@lit-labs/router";
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { type App, appContext } from "../app.ts";
-import { basePath, home, navigate, notFoundPage, type Page, pages, signInPage } from "../routes.ts";
+import {
+  basePath,
+  homeFor,
+  missingScope,
+  navigate,
+  notFoundPage,
+  type Page,
+  pages,
+  signInPage,
+} from "../routes.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import { appStyles } from "./app_styles.ts";
 import "./bkg-connection-notice.ts";
 import "./bkg-error-notice.ts";
+import "./bkg-forbidden.ts";
 import "./bkg-navigation.ts";
 import { nameDocument } from "./bkg-page-header.ts";
 
@@ -44,10 +54,10 @@ export class BkgApp extends LitElement {
     addEventListener("popstate", (event) => this.#wentBack = event.isTrusted);
     const base = basePath();
     this.#router = new Router(this, [
-      { path: base, enter: () => this.#redirect(home) },
+      { path: base, enter: () => this.#redirectHome() },
       {
         path: `${base}${signInPage.path}`,
-        enter: () => this.#signedIn ? this.#redirect(home) : false,
+        enter: () => this.#signedIn ? this.#redirectHome() : false,
       },
       ...pages.map((page) => ({
         path: `${base}${page.path}{/}?`,
@@ -85,10 +95,19 @@ export class BkgApp extends LitElement {
       <bkg-navigation .current=${this.page?.path ?? ""}></bkg-navigation>
       <main tabindex="-1" aria-busy=${this.loading}>
         ${this.loading ? html`<div class="loading" aria-hidden="true"></div>` : nothing}
-        ${this.failure === undefined ? this.#router.outlet() : this.#failed()}
+        ${this.failure === undefined ? this.#content() : this.#failed()}
       </main>
       <bkg-connection-notice></bkg-connection-notice>
     `;
+  }
+
+  /** The page, unless it is not for this person: the session tells, also while the page is shown. */
+  #content() {
+    const { page } = this;
+    const scope = page && missingScope(page, this.app.session.principal);
+    return page === undefined || scope === undefined
+      ? this.#router.outlet()
+      : html`<bkg-forbidden heading=${page.title} scope=${scope}></bkg-forbidden>`;
   }
 
   #failed() {
@@ -107,7 +126,8 @@ export class BkgApp extends LitElement {
 
   /** Shows the sign-in page or the asked page when that changed. */
   #follow(): void {
-    const signedIn = this.app.session.token !== undefined;
+    const { token, invitation } = this.app.session;
+    const signedIn = token !== undefined && invitation === undefined;
     const first = this.page === undefined && this.failure === undefined && !this.loading;
     if (signedIn === this.#signedIn && !first) return this.requestUpdate();
     this.#signedIn = signedIn;
@@ -116,8 +136,11 @@ export class BkgApp extends LitElement {
     else void this.#enter(signInPage);
   }
 
-  #redirect(path: string): false {
-    if (this.#signedIn) queueMicrotask(() => navigate(path, { replace: true }));
+  #redirectHome(): false {
+    if (this.#signedIn) {
+      const path = homeFor(this.app.session.principal);
+      queueMicrotask(() => navigate(path, { replace: true }));
+    }
     return false;
   }
 

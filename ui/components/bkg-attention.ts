@@ -1,4 +1,4 @@
-// What the operator has to look after: plugins in error, permissions that were asked for and not granted.
+// What the operator has to look after: plugins in error, and those that wait for consent.
 // Nothing is shown when there is nothing to do.
 
 import { css, html, LitElement, nothing } from "lit";
@@ -6,7 +6,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { PluginView } from "../../plugins/runtime/host/host.ts";
 import { pluginPath } from "../routes.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
-import { capText, formatPlural } from "./format.ts";
+import { capText } from "./format.ts";
 import "./bkg-code-block.ts";
 import "./bkg-error-notice.ts";
 import "./bkg-plugin-controls.ts";
@@ -89,7 +89,7 @@ export class BkgAttention extends LitElement {
 
   override render() {
     const failed = this.plugins.filter(({ status }) => status === "error");
-    const waiting = this.plugins.filter(({ missingGrants }) => missingGrants.length > 0);
+    const waiting = this.plugins.filter((plugin) => plugin.enabled && plugin.needsConsent);
     if (failed.length === 0 && waiting.length === 0) return nothing;
     return html`
       <section class="stack" aria-labelledby="heading">
@@ -125,6 +125,7 @@ export class BkgAttention extends LitElement {
   }
 
   #waiting(plugin: PluginView) {
+    const isUpdate = plugin.status === "running";
     const shown = plugin.missingGrants.slice(0, 5).map((grant) => capText(grant, 80));
     const more = plugin.missingGrants.length - shown.length;
     return html`
@@ -132,13 +133,17 @@ export class BkgAttention extends LitElement {
         <wa-icon name="shield-alert"></wa-icon>
         <div class="text">
           <strong class="wrap">
-            ${this.#link(plugin)} asks for
-            ${formatPlural(plugin.missingGrants.length, "permission")} it does not have
+            ${this.#link(plugin)} ${isUpdate
+              ? "has a newer version that waits for consent"
+              : "waits for consent"}
           </strong>
-          <p class="wrap isolate" dir="auto">${shown.join(", ")}${more > 0
-            ? ` and ${more} more`
-            : ""}</p>
-          <p class="quiet">To see and give them, run on the server:</p>
+          ${isUpdate
+            ? html`<p>It asks for more than was allowed; the version that runs goes on.</p>`
+            : html`<p class="wrap isolate" dir="auto">It asks for ${shown.join(", ")}${
+              more > 0 ? ` and ${more} more` : ""
+            }</p>`}
+          <p><a href="${pluginPath(plugin.id)}#permissions">Decide on its page</a>, or run on the
+            server:</p>
           <bkg-code-block label="Command" .code=${`bkg plugin grant ${plugin.id}`}></bkg-code-block>
         </div>
       </li>

@@ -98,8 +98,8 @@ export class BkgChatStart extends LitElement {
         <h2>What is on your mind?</h2>
         <p class="quiet">
           ${this.home === "browser"
-            ? "The model runs in this browser: nothing that you write leaves this device."
-            : "The model runs on your own server. Chats are kept in this browser."}
+            ? "The model runs in this browser. Your chats are kept on your own server, for you alone."
+            : "The model runs on your own server, which keeps your chats for you alone."}
         </p>
       </div>
       <div class="suggestions">

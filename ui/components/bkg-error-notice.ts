@@ -70,6 +70,11 @@ export class BkgErrorNotice extends LitElement {
     `,
   ];
 
+  override willUpdate(): void {
+    // Takes no room, not even the gap of a grid, while there is nothing to say.
+    this.hidden = this.error === undefined || this.error === null;
+  }
+
   override render() {
     if (this.error === undefined || this.error === null) return nothing;
     const { message, code } = describe(this.error);

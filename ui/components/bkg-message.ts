@@ -197,8 +197,16 @@ export class BkgMessage extends LitElement {
   }
 
   #facts(facts: AnswerFacts) {
-    const { model, home, backend, threads, tokensPerSecond, completionTokens, firstTokenMs } =
-      facts;
+    const {
+      model,
+      preset,
+      home,
+      backend,
+      threads,
+      tokensPerSecond,
+      completionTokens,
+      firstTokenMs,
+    } = facts;
     const parts = [
       tokensPerSecond === undefined ? undefined : `${formatNumber(tokensPerSecond)} tokens/s`,
       completionTokens === undefined
@@ -218,6 +226,7 @@ export class BkgMessage extends LitElement {
             ? "in this browser"
             : "on the server"}
         </li>
+        ${preset === undefined ? nothing : html`<li class="wrap">${capText(preset, 60)}</li>`}
         <li class="isolate wrap" dir="auto">${capText(model, 60)}</li>
         ${parts.map((part) => html`<li>${capText(part, 60)}</li>`)}
       </ul>
@@ -268,6 +277,8 @@ function adviceFor(code: ErrorCode): string | undefined {
       return "The conversation is longer than the model can read: begin a new chat, or raise the context length in the plugin's settings.";
     case "PLUGIN_DISABLED":
       return "Turn the plugin on, on its page under “Plugins”.";
+    case "CONSENT_REQUIRED":
+      return "An administrator has to allow what the plugin asks for, on its page under “Plugins”.";
     case "NOT_FOUND":
       return "Choose another model above.";
     case "OUT_OF_MEMORY":

@@ -1,4 +1,5 @@
-// Which model is asked. Names come out of model files, and so from strangers. Emits `bkg-model` with the id.
+// Which model is asked, or by which preset. Names come out of model files, and so from strangers.
+// Emits, out of shadow roots, `bkg-model` and `bkg-preset` with the id, `bkg-presets` for what is done with presets.
 
 import { html, LitElement, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
@@ -6,6 +7,7 @@ import { repeat } from "lit/directives/repeat.js";
 import "@awesome.me/webawesome/dist/components/progress-bar/progress-bar.js";
 import type { Progress } from "../local/local_host.ts";
 import type { ChatModel } from "../stores/chat_models.ts";
+import type { Preset } from "../stores/chat_presets.ts";
 import type { Home } from "../stores/homes.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import { capText, formatBytes, formatCount } from "./format.ts";
@@ -16,8 +18,15 @@ import "./icons.ts";
 export class BkgModelPicker extends LitElement {
   @property({ attribute: false })
   accessor models: readonly ChatModel[] | undefined;
+  /** Undefined: there are none to choose from. */
+  @property({ attribute: false })
+  accessor presets: readonly Preset[] | undefined;
+  /** Id of a model; a preset's own, where one is chosen. */
   @property({ attribute: false })
   accessor value: string | undefined;
+  /** Id of a preset. */
+  @property({ attribute: false })
+  accessor preset: string | undefined;
   @property({ attribute: false })
   accessor home: Home = "server";
   @property({ attribute: false })
@@ -33,7 +42,9 @@ export class BkgModelPicker extends LitElement {
 
   override render() {
     const chosen = this.models?.find(({ id }) => id === this.value);
-    const name = chosen?.id ?? this.value ?? (this.models === undefined ? "" : "No model");
+    const model = chosen?.id ?? this.value ?? (this.models === undefined ? "" : "No model");
+    const preset = this.presets?.find(({ id }) => id === this.preset);
+    const name = preset?.name ?? model;
     const progress = chosen === undefined ? undefined : this.download(chosen.id);
     return html`
       <button
@@ -41,8 +52,8 @@ export class BkgModelPicker extends LitElement {
         class="current"
         popovertarget="menu"
         aria-haspopup="true"
-        aria-label="Model: ${name || "loading"}"
-        title=${name}
+        aria-label="${preset === undefined ? "Model" : "Preset"}: ${name || "loading"}"
+        title=${preset === undefined ? name : `${name}, a preset of ${model}`}
         ?disabled=${this.models === undefined || this.models.length === 0}
       >
         <span class="clip isolate" dir="auto">${name === ""
@@ -57,29 +68,74 @@ export class BkgModelPicker extends LitElement {
         <wa-icon name="chevron-down"></wa-icon>
       </button>
       <div id="menu" class="menu" popover @beforetoggle=${this.#place} @toggle=${this.#toggled}>
-        ${(this.models?.length ?? 0) > manyModels
+        ${(this.models?.length ?? 0) + (this.presets?.length ?? 0) > manyModels
           ? html`
             <input
               type="search"
               class="search"
-              placeholder="Find a model"
-              aria-label="Find a model"
+              placeholder="Find a model or preset"
+              aria-label="Find a model or preset"
               .value=${this.wanted}
               @input=${(event: InputEvent) =>
                 this.wanted = (event.target as HTMLInputElement).value}
             >
           `
           : nothing}
+        ${this.#presetOptions()}
         <fieldset>
-          <legend class="label">Model</legend>
+          <legend class="label">${this.presets === undefined ? "Model" : "Models"}</legend>
           ${this.#options()}
         </fieldset>
+        ${this.presets === undefined ? nothing : html`
+          <button type="button" class="manage" @click=${this.#manage}>
+            <wa-icon name="sparkles"></wa-icon>${this.presets.length === 0
+              ? "Make a preset"
+              : "Edit presets"}
+          </button>
+        `}
       </div>
     `;
   }
 
+  #presetOptions() {
+    const found = (this.presets ?? []).filter(({ name }) =>
+      name.toLowerCase().includes(this.#wanted)
+    );
+    if (found.length === 0) return nothing;
+    return html`
+      <fieldset>
+        <legend class="label">Presets</legend>
+        ${repeat(found.slice(0, maxShown), ({ id }) => id, (preset) => this.#presetOption(preset))}
+      </fieldset>
+    `;
+  }
+
+  #presetOption({ id, name, model, own, shared }: Preset) {
+    return html`
+      <label @click=${this.#picked}>
+        <input
+          type="radio"
+          name="model"
+          .value=${id}
+          .checked=${id === this.preset}
+          @change=${() => this.#emit("bkg-preset", id)}
+          @keydown=${this.#key}
+        >
+        <span class="option">
+          <span class="name wrap">${name}</span>
+          <span class="quiet small wrap isolate" dir="auto">${capText(model, 120)}</span>
+        </span>
+        ${own && !shared ? nothing : html`<span class="badge plain">shared</span>`}
+      </label>
+    `;
+  }
+
+  get #wanted(): string {
+    return this.wanted.trim().toLowerCase();
+  }
+
   #options() {
-    const wanted = this.wanted.trim().toLowerCase();
+    const wanted = this.#wanted;
     const found = (this.models ?? []).filter(({ id, name = "" }) =>
       `${id} ${name}`.toLowerCase().includes(wanted)
     );
@@ -98,8 +154,8 @@ export class BkgModelPicker extends LitElement {
           type="radio"
           name="model"
           .value=${id}
-          .checked=${id === this.value}
-          @change=${() => this.#choose(id)}
+          .checked=${this.preset === undefined && id === this.value}
+          @change=${() => this.#emit("bkg-model", id)}
           @keydown=${this.#key}
         >
         <span class="option">
@@ -152,8 +208,13 @@ export class BkgModelPicker extends LitElement {
     this.menu.querySelector<HTMLInputElement>("input:checked, input")?.focus();
   }
 
-  #choose(id: string): void {
-    this.dispatchEvent(new CustomEvent("bkg-model", { detail: id }));
+  #manage(): void {
+    this.menu.hidePopover();
+    this.#emit("bkg-presets");
+  }
+
+  #emit(name: string, detail?: string): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 
   /** A click picks and closes; arrow keys pick and go on. `detail` is 0 for a click by keyboard. */

@@ -2,10 +2,10 @@
 
 import { consume } from "@lit/context";
 import { css, html, LitElement, nothing, svg } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
+import { customElement, property, query, state } from "lit/decorators.js";
 import { type App, appContext } from "../app.ts";
 import { StoreController } from "../controllers/store_controller.ts";
-import { navigation } from "../routes.ts";
+import { type Destination, homeFor, mayOpen, navigationFor } from "../routes.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import { capText } from "./format.ts";
 import "./bkg-theme-switch.ts";
@@ -19,6 +19,8 @@ export class BkgNavigation extends LitElement {
   @consume({ context: appContext })
   @state()
   private accessor app!: App;
+  @query("#menu")
+  private accessor menu!: HTMLElement | null;
 
   static override styles = [
     sharedStyles,
@@ -55,12 +57,25 @@ export class BkgNavigation extends LitElement {
         height: 1.5rem;
       }
       ul {
-        flex: 1;
         display: grid;
         align-content: start;
         gap: 0.125rem;
         padding: 0;
         list-style: none;
+      }
+      .places {
+        flex: 1;
+        display: grid;
+        align-content: start;
+        gap: var(--wa-space-l);
+        min-height: 0;
+        overflow-y: auto;
+        /* Room for the focus ring. */
+        margin: -0.25rem;
+        padding: 0.25rem;
+      }
+      .menu .further {
+        display: none;
       }
       .item {
         display: flex;
@@ -98,6 +113,8 @@ export class BkgNavigation extends LitElement {
         position: fixed;
         inset: auto auto calc(var(--wa-space-m) + 2.75rem) var(--wa-space-s);
         width: 17rem;
+        max-height: calc(100dvh - 6rem);
+        overflow-y: auto;
         margin: 0;
         padding: var(--wa-space-s);
         border: var(--bkg-card-border);
@@ -113,6 +130,10 @@ export class BkgNavigation extends LitElement {
       .who {
         display: grid;
         padding-inline: var(--wa-space-xs);
+      }
+      .entries {
+        display: grid;
+        gap: 0.125rem;
       }
       hr {
         width: 100%;
@@ -136,9 +157,21 @@ export class BkgNavigation extends LitElement {
         .brand {
           display: none;
         }
-        ul {
+        .places {
           flex: 3;
-          grid-template-columns: repeat(3, minmax(0, 1fr));
+          margin: 0;
+          padding: 0;
+          overflow: visible;
+        }
+        .main {
+          grid-auto-flow: column;
+          grid-auto-columns: minmax(0, 1fr);
+        }
+        .places .further {
+          display: none;
+        }
+        .menu .further {
+          display: grid;
         }
         .person {
           flex: 1;
@@ -185,21 +218,20 @@ export class BkgNavigation extends LitElement {
   }
 
   override render() {
-    const name = capText(this.app.session.principal?.id ?? "you", 60);
+    const { principal } = this.app.session;
+    const name = capText(principal?.name ?? "you", 60);
+    const { main, further } = navigationFor(principal);
     return html`
       <nav aria-label="Main">
-        <a class="brand" href="dashboard" aria-label="bkg, dashboard">${mark}<span>bkg</span></a>
-        <ul>
-          ${navigation.map(({ path, label, icon }) =>
-            html`
-              <li>
-                <a class="item" href=${path} aria-current=${this.#currency(path)}>
-                  <wa-icon name=${icon}></wa-icon>${label}
-                </a>
-              </li>
-            `
-          )}
-        </ul>
+        <a class="brand" href=${homeFor(
+          principal,
+        )} aria-label="bkg, home">${mark}<span>bkg</span></a>
+        <div class="places">
+          <ul class="main">${main.map((place) => this.#place(place))}</ul>
+          ${further.length === 0 ? nothing : html`
+            <ul class="further">${further.map((place) => this.#place(place))}</ul>
+          `}
+          </div>
         <div class="person">
           <button class="item" popovertarget="menu" aria-haspopup="true" title=${name}>
             <wa-icon name="circle-user"></wa-icon>
@@ -213,16 +245,38 @@ export class BkgNavigation extends LitElement {
             </div>
             <bkg-theme-switch></bkg-theme-switch>
             <hr>
-            <a class="item" href="docs" target="_blank" rel="noopener">
-              <wa-icon name="external-link"></wa-icon>API reference
-            </a>
-            <button class="item" @click=${() => this.app.session.signOut()}>
-              <wa-icon name="sign-out"></wa-icon>Sign out
-            </button>
+            <div class="entries" @click=${this.#closeMenu}>
+              <ul class="further">${further.map((place) => this.#place(place))}</ul>
+              ${!mayOpen(principal, "account") ? nothing : html`
+                <a
+                  class="item" href="account" aria-current=${this.#currency("account")}
+                ><wa-icon name="user"></wa-icon>Account</a>
+              `}
+              <a class="item" href="docs" target="_blank" rel="noopener">
+                <wa-icon name="external-link"></wa-icon>API reference
+              </a>
+              <button class="item" @click=${() => this.app.session.signOut()}>
+                <wa-icon name="sign-out"></wa-icon>Sign out
+              </button>
+            </div>
           </div>
         </div>
       </nav>
     `;
+  }
+
+  #place({ path, label, icon }: Destination) {
+    return html`
+      <li>
+        <a class="item" href=${path} aria-current=${this.#currency(path)}>
+          <wa-icon name=${icon}></wa-icon>${label}
+        </a>
+      </li>
+    `;
+  }
+
+  #closeMenu(): void {
+    this.menu?.hidePopover();
   }
 
   /** A page under another one, such as a plugin's, marks its section. */

@@ -172,11 +172,15 @@ export class BkgPluginCard extends LitElement {
             <div class="row">
               <span class="tag number">${plugin.version}</span>
               ${plugin.origin === "external" ? html`<span class="tag">external</span>` : nothing}
+              ${plugin.needsConsent && up
+                ? html`<span class="tag">update needs consent</span>`
+                : nothing}
             </div>
           </div>
           <bkg-plugin-status
             .status=${status}
             .disabled=${!plugin.enabled}
+            .waiting=${plugin.needsConsent && !here}
             .unhealthy=${plugin.healthy === false}
           ></bkg-plugin-status>
         </header>
@@ -193,7 +197,7 @@ export class BkgPluginCard extends LitElement {
               <wa-icon name="clock"></wa-icon>up ${formatDuration(telemetry?.uptimeMs)}
             </span>`
             : nothing}
-          ${lastError === undefined ? nothing : html`
+          ${lastError === undefined || lastError.code === "CONSENT_REQUIRED" ? nothing : html`
             <span class="error clip isolate" dir="auto" title=${capText(lastError.message, 300)}>
               Last error: ${capText(lastError.message, 200)}
             </span>

@@ -11,6 +11,9 @@ export class BkgPluginStatus extends LitElement {
   /** A plugin that the operator disabled shows that instead of "Stopped". */
   @property({ type: Boolean })
   accessor disabled = false;
+  /** It does not start before somebody consents to what it asks for. */
+  @property({ type: Boolean, reflect: true })
+  accessor waiting = false;
   /** It runs, and says at its health check that it is not well. */
   @property({ type: Boolean, reflect: true })
   accessor unhealthy = false;
@@ -25,6 +28,9 @@ export class BkgPluginStatus extends LitElement {
       line-height: 1.4;
       white-space: nowrap;
       --color: var(--bkg-status-stopped);
+    }
+    :host([status="stopped"][waiting]) {
+      --color: var(--wa-color-warning-on-quiet);
     }
     :host([status="running"]) {
       --color: var(--bkg-status-running);
@@ -70,6 +76,8 @@ export class BkgPluginStatus extends LitElement {
   override render() {
     const word = this.disabled && this.status === "stopped"
       ? "Disabled"
+      : this.waiting && this.status === "stopped"
+      ? "Needs consent"
       : this.unhealthy && this.status === "running"
       ? "Unhealthy"
       : words[this.status];

@@ -18,4 +18,15 @@ export function issuesOf(error: unknown, part?: string): SchemaIssue[] {
   });
 }
 
+/** What an error says of one field, as a sentence. */
+export function issueAt(error: unknown, field: string): string | undefined {
+  const issue = issuesOf(error).find(({ path }) => path === `/${field}`);
+  if (issue !== undefined) {
+    return `${issue.message.charAt(0).toUpperCase()}${issue.message.slice(1)}.`;
+  }
+  if (!(error instanceof AppError)) return undefined;
+  const { field: named } = (error.details ?? {}) as { field?: unknown };
+  return named === field ? `${error.message.slice(0, 300)}.` : undefined;
+}
+
 const maxIssues = 20;

@@ -78,6 +78,31 @@ export const modelPickerStyles = css`
     border: 0;
     min-width: 0;
   }
+  fieldset + fieldset {
+    margin-block-start: var(--wa-space-2xs);
+    padding-block-start: var(--wa-space-2xs);
+    border-block-start: var(--bkg-card-border);
+  }
+  .manage {
+    display: flex;
+    align-items: center;
+    gap: var(--wa-space-xs);
+    width: 100%;
+    min-height: 2.25rem;
+    margin-block-start: var(--wa-space-2xs);
+    padding: 0 var(--wa-space-xs);
+    border: 0;
+    border-radius: var(--wa-border-radius-m);
+    background: none;
+    color: var(--wa-color-text-link);
+    font: inherit;
+    font-size: var(--wa-font-size-s);
+    text-align: start;
+    cursor: pointer;
+  }
+  .manage:hover {
+    background: var(--bkg-hover);
+  }
   legend {
     padding: var(--wa-space-2xs) var(--wa-space-xs);
   }

@@ -114,7 +114,10 @@ export function createLocalHost({ source, principal, threads }: LocalHostDeps): 
       state: {
         load: () => ({
           enabled: true,
-          ...(granted === undefined ? {} : { grants: granted }),
+          // Consent is the server's affair: it hands out no bundle that waits for one.
+          ...(granted === undefined
+            ? {}
+            : { consent: { requested: manifest.permissions, granted } }),
           ...(settings === undefined ? {} : { settings }),
         }),
         save: () => {},

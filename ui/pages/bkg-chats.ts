@@ -3,31 +3,32 @@
 import { consume } from "@lit/context";
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
-import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/drawer/drawer.js";
 import { toAppError } from "../../plugins/runtime/contract/error.ts";
-import type { PluginConfig } from "../../plugins/runtime/host/host.ts";
 import { type App, appContext } from "../app.ts";
-import "../components/bkg-chat-list.ts";
-import "../components/bkg-chat-start.ts";
+import "../components/bkg-chat-bars.ts";
+import type { BkgChatHeader } from "../components/bkg-chat-header.ts";
+import "../components/bkg-chat-header.ts";
+import "../components/bkg-chat-settings.ts";
+import "../components/bkg-chat-side.ts";
 import type { BkgComposer } from "../components/bkg-composer.ts";
 import "../components/bkg-composer.ts";
-import "../components/bkg-empty-state.ts";
-import "../components/bkg-home-switch.ts";
-import "../components/bkg-message-list.ts";
-import "../components/bkg-model-picker.ts";
+import "../components/bkg-conversation.ts";
 import { nameDocument } from "../components/bkg-page-header.ts";
-import "../components/bkg-sampling.ts";
-import { capText, formatBytes } from "../components/format.ts";
+import "../components/bkg-preset-drawer.ts";
+import { whyBlocked, whyWaiting } from "../components/chat_hindrances.ts";
+import { capText } from "../components/format.ts";
 import "../components/icons.ts";
+import { AnswerEnd } from "../controllers/answer_end.ts";
+import { ChatChoice } from "../controllers/chat_choice.ts";
 import { DraftKeeper } from "../controllers/draft_keeper.ts";
 import { FollowEnd } from "../controllers/follow_end.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { preloadRenderer } from "../markdown/block_list.ts";
 import type { ChatMessage, Sampling } from "../stores/chat.ts";
-import { type ChatModels, createChatModels, defaultModel } from "../stores/chat_models.ts";
-import type { Chats } from "../stores/chats.ts";
-import { chatHome, chatPlugin, chatsOf } from "../stores/chats_of.ts";
+import { type ChatModels, createChatModels } from "../stores/chat_models.ts";
+import type { AskRequest, Chats } from "../stores/chats.ts";
+import { chatHome, chatPlugin, chatsOf, type OwnChats } from "../stores/chats_of.ts";
 import { createBrowserStorage } from "../stores/browser_storage.ts";
 import type { Home } from "../stores/homes.ts";
 import { iconButtonStyles } from "../theme/icon_button_styles.ts";
@@ -44,33 +45,36 @@ export class BkgChats extends LitElement {
   private accessor chatId: string | undefined;
   @state()
   private accessor draft = "";
-  /** What a chat that is not begun will be asked with. */
   @state()
-  private accessor sampling: Sampling = {};
-  @state()
-  private accessor model: string | undefined;
-  @state()
-  private accessor settings: Readonly<Record<string, unknown>> = {};
-  @state()
-  private accessor drawer: "none" | "chats" | "sampling" = "none";
+  private accessor drawer: Drawer = "none";
   /** Why the last question was not taken. */
   @state()
   private accessor refused: string | undefined;
-  /** Read out by screen readers. */
-  @state()
-  private accessor said = "";
   @query("bkg-composer")
   private accessor composer!: BkgComposer;
+  @query("bkg-chat-header")
+  private accessor header!: BkgChatHeader;
 
-  #chats!: Chats;
+  #own!: OwnChats;
   #models!: ChatModels;
-  /** The shown chat, while it is being answered. */
-  #ranIn: string | undefined;
   #homeSeen = "";
   readonly #drafts = new DraftKeeper(this, remembered);
-  readonly #follow = new FollowEnd(this, {
-    scroller: () => this.renderRoot.querySelector(".messages"),
-    content: () => this.renderRoot.querySelector("bkg-message-list"),
+  readonly #choice = new ChatChoice(this, {
+    storage: remembered,
+    chat: () => this.#chat,
+    chats: () => this.#chats,
+    models: () => this.#models,
+    presets: () => this.#own.presets,
+    chosen: () => this.refused = undefined,
+  });
+  readonly #ended = new AnswerEnd(this, {
+    chatId: () => this.chatId,
+    isRunning: () => this.#running !== undefined,
+    lastMessage: () => this.#messages?.at(-1),
+  });
+  readonly #follow: FollowEnd = new FollowEnd(this, {
+    scroller: (): HTMLElement | null => this.renderRoot.querySelector(".messages"),
+    content: () => this.renderRoot.querySelector("bkg-conversation"),
   });
 
   static override styles = [sharedStyles, iconButtonStyles, chatsStyles];
@@ -78,9 +82,10 @@ export class BkgChats extends LitElement {
   constructor() {
     super();
     new StoreController(this, () => {
-      this.#chats = chatsOf(this.app);
+      this.#own = chatsOf(this.app);
       this.#models ??= createChatModels(this.app);
-      return [this.#chats, this.#models, this.app.homes, this.app.plugins];
+      const { chats, sync, presets } = this.#own;
+      return [chats, sync, presets, this.#models, this.app.homes, this.app.plugins];
     });
   }
 
@@ -88,9 +93,9 @@ export class BkgChats extends LitElement {
     super.connectedCallback();
     addEventListener("popstate", this.#readAddress);
     document.addEventListener("keydown", this.#escape);
-    this.model = remembered.get(modelKey);
     this.#readAddress();
     void this.#models.load();
+    void this.#own.presets.load();
     void preloadRenderer();
   }
 
@@ -106,152 +111,92 @@ export class BkgChats extends LitElement {
     const seen = `${homes.state(this.#plugin).kind} ${homes.local?.downloads.size ?? 0}`;
     if (this.#homeSeen !== "" && this.#homeSeen !== seen) void this.#models.load();
     this.#homeSeen = seen;
-    const running = this.#running === undefined ? undefined : this.chatId;
-    const ended = this.#ranIn !== undefined && running === undefined;
-    if (ended && this.#ranIn === this.chatId) this.said = describeEnd(this.#messages?.at(-1));
-    else if (running !== undefined) this.said = "";
-    this.#ranIn = running;
   }
 
   override render() {
-    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
-    const title = chat?.title ?? "New chat";
+    const title = this.#chat?.title ?? "New chat";
     return html`
-      <aside>${this.#list()}</aside>
+      <aside>${this.#side()}</aside>
       <section class="chat" aria-label="Chat">
-        <header>
-          <button
-            type="button"
-            class="icon narrow"
-            aria-label="Chats"
-            title="Chats"
-            @click=${() => this.drawer = "chats"}
-          ><wa-icon name="menu"></wa-icon></button>
-          <h1 tabindex="-1" class="clip" dir="auto" title=${title}>${capText(title, 200)}</h1>
-          <div class="tools">
-            <bkg-model-picker
-              .models=${this.#models.list}
-              .value=${this.#model}
-              .home=${this.#home}
-              .download=${(id: string) => this.#models.download(id)}
-              @bkg-model=${this.#chooseModel}
-            ></bkg-model-picker>
-            <bkg-home-switch terse .pluginId=${this.#plugin} .name=${"chat"}></bkg-home-switch>
-          </div>
-          <button
-            type="button"
-            class="icon ${isChanged(this.#sampling) ? "changed" : ""}"
-            aria-label="Settings of this chat${isChanged(this.#sampling) ? ", changed" : ""}"
-            title="Settings of this chat"
-            @click=${this.#openSampling}
-          ><wa-icon name="sliders"></wa-icon></button>
-          <a class="icon narrow" href="chats" aria-label="New chat" title="New chat"
-            @click=${this
-              .#newByLink}><wa-icon name="message-plus"></wa-icon></a>
-        </header>
-        <section class="messages" tabindex="0" aria-label="Conversation">${this
-          .#conversation()}</section>
+        <bkg-chat-header
+          .heading=${title}
+          .models=${this.#models.list}
+          .download=${(id: string) => this.#models.download(id)}
+          .presets=${this.#own.presets.list}
+          .model=${this.#choice.model}
+          .preset=${this.#choice.presetId}
+          .home=${this.#home}
+          .plugin=${this.#plugin}
+          .whole=${this.#whole}
+          ?changed=${this.#choice.isChanged}
+          @bkg-chats=${() => this.drawer = "chats"}
+          @bkg-settings=${() => this.drawer = "sampling"}
+          @bkg-new=${() => this.#open(undefined)}
+          @bkg-model=${(event: CustomEvent<string>) => this.#choice.choose({ model: event.detail })}
+          @bkg-preset=${(event: CustomEvent<string>) =>
+            this.#choice.choose({ preset: event.detail })}
+          @bkg-presets=${() => this.drawer = "presets"}
+        ></bkg-chat-header>
+        <section class="messages" tabindex="0" aria-label="Conversation">
+          <bkg-conversation
+            .own=${this.#own}
+            .chatId=${this.chatId}
+            .models=${this.#models}
+            .home=${this.#home}
+            .waiting=${whyWaiting(this.#models.download(this.#choice.model ?? ""))}
+            @bkg-suggest=${(event: CustomEvent<string>) => {
+              this.#typed(event);
+              this.composer.focus();
+            }}
+            @bkg-regenerate=${() => this.#again((request) => this.#chats.regenerate(request))}
+            @bkg-edit=${(event: CustomEvent<string>) =>
+              this.#again((request) => this.#chats.editLast(event.detail, request))}
+            @bkg-new=${() => this.#open(undefined)}
+          ></bkg-conversation>
+        </section>
         <div class="foot">
           ${this.#follow.atEnd ? nothing : html`
             <button type="button" class="jump" aria-label="Jump to the end" title="Jump to the end"
               @click=${() => this.#follow.toEnd()}><wa-icon name="arrow-down"></wa-icon></button>
           `}
-          ${this.#bars()}
+          <bkg-chat-bars .chats=${this.#chats} @bkg-undo=${this.#undone}></bkg-chat-bars>
           <bkg-composer
             .text=${this.draft}
             .blocked=${this.#blocked}
             ?running=${this.#running === "here"}
-            label=${chat === undefined ? "Message" : `Message in “${capText(title, 60)}”`}
+            label=${this.#chat === undefined ? "Message" : `Message in “${capText(title, 60)}”`}
             @bkg-draft=${this.#typed}
             @bkg-send=${(event: CustomEvent<string>) => this.#send(event.detail)}
             @bkg-stop=${this.#stop}
           ></bkg-composer>
         </div>
       </section>
-      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+      <div class="visually-hidden" role="status" aria-live="polite">${this.#ended.words}</div>
       ${this.#drawers()}
     `;
   }
 
   override updated(changed: PropertyValues): void {
-    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
-    nameDocument(chat?.title ?? "Chats");
+    nameDocument(this.#chat?.title ?? "Chats");
     if (changed.has("chatId")) this.#follow.toEnd();
   }
 
-  #list() {
+  #side() {
     return html`
-      <bkg-chat-list
-        .chats=${this.#chats.list}
+      <bkg-chat-side
+        .own=${this.#own}
+        .api=${this.app.api}
         .current=${this.chatId}
-        .isRunning=${(id: string) => this.#chats.running(id) !== undefined}
-        @bkg-new=${() => this.#open(undefined)}
-        @bkg-open=${(event: CustomEvent<string>) => this.#open(event.detail)}
-        @bkg-rename=${(event: CustomEvent<{ id: string; title: string }>) =>
-          this.#chats.rename(event.detail.id, event.detail.title)}
+        @bkg-open=${(event: CustomEvent<string | undefined>) => this.#open(event.detail)}
         @bkg-delete=${(event: CustomEvent<string>) => this.#delete(event.detail)}
-      ></bkg-chat-list>
-    `;
-  }
-
-  #conversation() {
-    const { chatId } = this;
-    if (chatId === undefined) {
-      return html`
-        <bkg-chat-start
-          .models=${this.#models}
-          .home=${this.#home}
-          @bkg-suggest=${(event: CustomEvent<string>) => this.#suggest(event.detail)}
-        ></bkg-chat-start>
-      `;
-    }
-    if (this.#chats.list !== undefined && this.#chats.chat(chatId) === undefined) {
-      return html`
-        <div class="start">
-          <bkg-empty-state
-            icon="message"
-            heading="This chat is not here"
-            text="Chats are kept in the browser in which they were begun. It may have been deleted, or belong to another browser."
-          >
-            <wa-button @click=${() => this.#open(undefined)}>Begin a new chat</wa-button>
-          </bkg-empty-state>
-        </div>
-      `;
-    }
-    return html`
-      <bkg-message-list
-        .chatId=${chatId}
-        .messages=${this.#chats.messages(chatId)}
-        .waiting=${this.#waiting}
-        ?busy=${this.#running !== undefined}
-        @bkg-regenerate=${this.#regenerate}
-        @bkg-edit=${(event: CustomEvent<string>) => this.#edit(event.detail)}
-      ></bkg-message-list>
-    `;
-  }
-
-  #bars() {
-    const { undo, notice } = this.#chats;
-    return html`
-      ${notice === undefined ? nothing : html`
-        <div class="bar warning" role="status">
-          <wa-icon name="warning"></wa-icon><span class="wrap">${notice}.</span>
-        </div>
-      `}
-      ${undo === undefined ? nothing : html`
-        <div class="bar" role="status">
-          <span class="wrap isolate" dir="auto">${capText(undo.label, 100)}</span>
-          <button type="button" class="text" @click=${() => this.#undo(undo)}>Undo</button>
-          <button type="button" class="icon" aria-label="Dismiss"
-            @click=${() => this.#chats.dismissUndo()}><wa-icon name="x"></wa-icon></button>
-        </div>
-      `}
+      ></bkg-chat-side>
     `;
   }
 
   #drawers() {
-    const hidden = (event: Event) => {
-      if (event.target === event.currentTarget) this.drawer = "none";
+    // Of the one that is shown: another may have taken its place.
+    const hidden = (name: Drawer) => ({ target, currentTarget }: Event) => {
+      if (target === currentTarget && this.drawer === name) this.drawer = "none";
     };
     return html`
       <wa-drawer
@@ -259,21 +204,45 @@ export class BkgChats extends LitElement {
         placement="start"
         light-dismiss
         ?open=${this.drawer === "chats"}
-        @wa-after-hide=${hidden}
-      >${this.drawer === "chats" ? this.#list() : nothing}</wa-drawer>
+        @wa-after-hide=${hidden("chats")}
+      >${this.drawer === "chats" ? this.#side() : nothing}</wa-drawer>
       <wa-drawer
         label="Settings of this chat"
         light-dismiss
         ?open=${this.drawer === "sampling"}
-        @wa-after-hide=${hidden}
+        @wa-after-hide=${hidden("sampling")}
       >
-        <bkg-sampling
-          .sampling=${this.#sampling}
-          .defaults=${this.settings}
-          @bkg-sampling=${this.#setSampling}
-        ></bkg-sampling>
+        ${this.drawer === "sampling"
+          ? html`
+            <bkg-chat-settings
+              .sampling=${this.#choice.sampling}
+              .preset=${this.#choice.preset}
+              .plugin=${this.#plugin}
+              @bkg-sampling=${(event: CustomEvent<Sampling>) =>
+                this.#choice.sampling = event.detail}
+              @bkg-save-preset=${() => this.drawer = "new-preset"}
+            ></bkg-chat-settings>
+          `
+          : nothing}
       </wa-drawer>
+      <bkg-preset-drawer
+        .open=${this.drawer === "presets"
+          ? "list"
+          : this.drawer === "new-preset"
+          ? "make"
+          : undefined}
+        .choice=${this.#choice}
+        .presets=${this.#own.presets}
+        .models=${this.#models.list ?? []}
+        @bkg-close=${() => {
+          if (/preset/.test(this.drawer)) this.drawer = "none";
+        }}
+      ></bkg-preset-drawer>
     `;
+  }
+
+  get #chats() {
+    return this.#own.chats;
   }
 
   get #plugin(): string {
@@ -282,7 +251,7 @@ export class BkgChats extends LitElement {
 
   /** A chat that is not begun has one for each person. */
   get #draftKey(): string {
-    return this.chatId ?? `new.${this.app.session.principal?.id ?? ""}`;
+    return this.chatId ?? `new.${this.#own.owner}`;
   }
 
   get #home(): Home {
@@ -297,42 +266,28 @@ export class BkgChats extends LitElement {
     return this.chatId === undefined ? undefined : this.#chats.running(this.chatId);
   }
 
-  get #sampling(): Sampling {
-    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
-    return chat?.sampling ?? this.sampling;
-  }
-
-  /** The chat's own model, even when it is gone; else what was chosen last. */
-  get #model(): string | undefined {
-    const chat = this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
-    return chat?.model ?? defaultModel(this.#models.list ?? [], this.model)?.id;
+  /** Undefined for one that is not begun, or not here. */
+  get #chat() {
+    return this.chatId === undefined ? undefined : this.#chats.chat(this.chatId);
   }
 
   get #blocked(): string | undefined {
-    if (this.refused !== undefined) return this.refused;
     const { list } = this.#models;
-    if (this.#running === "elsewhere") return "Another tab is answering in this chat";
-    if (list === undefined) return undefined;
-    const model = this.#model;
-    if (list.length === 0) return "There is no model to ask";
-    if (!list.some(({ id }) => id === model)) {
-      return `The model “${capText(model ?? "", 60)}” is no longer there: choose another one above`;
-    }
-    const view = this.app.plugins.get(this.#plugin);
-    return this.#home === "server" && view?.enabled === false
-      ? `${capText(view.name, 60)} is turned off: turn it on under “Plugins”`
-      : undefined;
+    return this.refused ?? whyBlocked({
+      running: this.#running,
+      models: list,
+      model: this.#choice.model,
+      chat: this.#chat,
+      presets: this.#own.presets.list,
+      plugin: this.#home === "server" ? this.app.plugins.get(this.#plugin) : undefined,
+    });
   }
 
-  /** What there is to say while an answer has not begun. */
-  get #waiting(): string | undefined {
-    const model = this.#model;
-    const download = model === undefined ? undefined : this.#models.download(model);
-    if (download === undefined) return undefined;
-    const { step, done, total } = download;
-    return done === undefined || total === undefined
-      ? step
-      : `Bringing the model into this browser: ${formatBytes(done)} of ${formatBytes(total)}`;
+  /** Only what has something to be exported. */
+  get #whole() {
+    const chat = this.#chat;
+    const messages = this.#messages;
+    return chat === undefined || !messages?.length ? undefined : { chat, messages };
   }
 
   readonly #readAddress = () => {
@@ -359,25 +314,13 @@ export class BkgChats extends LitElement {
     this.drawer = "none";
     this.#show(chatId);
     if (matchMedia("(pointer: fine)").matches) this.composer.focus();
-    else this.renderRoot.querySelector("h1")?.focus({ preventScroll: true });
-  }
-
-  #newByLink(event: MouseEvent): void {
-    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    this.#open(undefined);
+    else this.header.focus({ preventScroll: true });
   }
 
   #typed(event: CustomEvent<string>): void {
     this.draft = event.detail;
     this.refused = undefined;
     this.#drafts.keep(this.#draftKey, this.draft);
-  }
-
-  #suggest(text: string): void {
-    this.draft = text;
-    this.#drafts.keep(this.#draftKey, text);
-    this.composer.focus();
   }
 
   async #send(text: string): Promise<void> {
@@ -388,42 +331,24 @@ export class BkgChats extends LitElement {
       if (this.chatId === from && this.draft.trim() === text) this.draft = "";
       this.#drafts.drop(draftKey);
       if (from !== undefined || this.chatId !== undefined) return;
-      this.sampling = {};
+      this.#choice.begun();
       history.replaceState({}, "", new URL(`chats?id=${chatId}`, document.baseURI));
       this.chatId = chatId;
     });
     this.#follow.toEnd();
   }
 
-  async #regenerate(): Promise<void> {
+  /** Only of a chat that is begun, so that there is one. */
+  #again(make: Chats["regenerate"]): void {
     const { chatId } = this;
-    if (chatId !== undefined) {
-      await this.#ask((request) => this.#chats.regenerate({ ...request, chatId }));
-    }
+    if (chatId !== undefined) void this.#ask((request) => make({ ...request, chatId }));
   }
 
-  async #edit(text: string): Promise<void> {
+  /** Asks with what is chosen; what is refused is said and can be tried again. */
+  async #ask(ask: (request: AskRequest) => Promise<void>): Promise<void> {
     const { chatId } = this;
-    if (chatId !== undefined) {
-      await this.#ask((request) => this.#chats.editLast(text, { ...request, chatId }));
-    }
-  }
-
-  /** Asks with the chat's model and sampling; what is refused is said and can be tried again. */
-  async #ask(
-    ask: (
-      request: { chatId?: string | undefined; model: string; sampling: Sampling },
-    ) => Promise<void>,
-  ): Promise<void> {
-    // Whoever is fast asks before the models are known.
-    if (this.#models.list === undefined) await this.#models.load();
-    const model = this.#model;
-    if (model === undefined) {
-      this.refused = "Choose a model first";
-      return;
-    }
     try {
-      await ask({ chatId: this.chatId, model, sampling: this.#sampling });
+      await ask({ ...await this.#choice.request(), chatId });
       this.refused = undefined;
     } catch (error) {
       this.refused = toAppError(error).message;
@@ -440,47 +365,15 @@ export class BkgChats extends LitElement {
     await this.#chats.remove(chatId);
   }
 
-  async #undo(undo: NonNullable<Chats["undo"]>): Promise<void> {
-    await undo.run();
-    this.said = "Undone";
+  #undone(): void {
+    this.#ended.words = "Undone";
+    this.requestUpdate();
     this.composer.focus();
   }
-
-  #chooseModel(event: CustomEvent<string>): void {
-    this.model = event.detail;
-    this.refused = undefined;
-    remembered.set(modelKey, this.model);
-    if (this.chatId !== undefined) void this.#chats.configure(this.chatId, { model: this.model });
-  }
-
-  #setSampling(event: CustomEvent<Sampling>): void {
-    if (this.chatId === undefined) this.sampling = event.detail;
-    else void this.#chats.configure(this.chatId, { sampling: event.detail });
-  }
-
-  async #openSampling(): Promise<void> {
-    this.drawer = "sampling";
-    try {
-      const path = `/api/plugins/${encodeURIComponent(this.#plugin)}/config`;
-      this.settings = (await this.app.api.get<PluginConfig>(path)).settings;
-    } catch {
-      // Without them, empty fields say "as set".
-    }
-  }
 }
 
-function isChanged(sampling: Sampling): boolean {
-  return Object.values(sampling).some((value) => value !== undefined);
-}
+type Drawer = "none" | "chats" | "sampling" | "presets" | "new-preset";
 
-function describeEnd(message: ChatMessage | undefined): string {
-  if (message?.role !== "assistant") return "";
-  if (message.state === "interrupted") return "The answer broke off";
-  if (message.state === "stopped") return "The answer was stopped";
-  return `Answer: ${capText(message.text, 600)}`;
-}
-
-const modelKey = "bkg.chats.model";
 const remembered = createBrowserStorage({ open: () => localStorage, events: globalThis });
 
 declare global {

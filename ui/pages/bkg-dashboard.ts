@@ -6,13 +6,16 @@ import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import type { PluginView } from "../../plugins/runtime/host/host.ts";
+import { readSignUp } from "../api/account.ts";
 import type { LiveState } from "../api/live.ts";
+import { may } from "../api/scopes.ts";
 import { type App, appContext } from "../app.ts";
 import "../components/bkg-attention.ts";
 import "../components/bkg-browser-models.ts";
 import "../components/bkg-model-list.ts";
 import { noPlugins } from "../components/no_plugins.ts";
 import "../components/bkg-page-header.ts";
+import { isDismissed } from "../components/bkg-password-notice.ts";
 import "../components/bkg-plugin-card.ts";
 import { formatBytes, formatCount, formatPercent, unknownNumber } from "../components/format.ts";
 import "../components/icons.ts";
@@ -25,6 +28,9 @@ export class BkgDashboard extends LitElement {
   @consume({ context: appContext })
   @state()
   private accessor app!: App;
+  /** Whether to say how one signs in from elsewhere; undefined until it is known. */
+  @state()
+  private accessor needsPassword: boolean | undefined;
 
   readonly #history = new TelemetryHistory(this, () => this.app.live);
 
@@ -125,6 +131,10 @@ export class BkgDashboard extends LitElement {
     new StoreController(this, () => [this.app.plugins, this.app.live, this.app.homes]);
   }
 
+  override firstUpdated(): void {
+    void this.#askForPassword();
+  }
+
   override render() {
     const { list } = this.app.plugins;
     return html`
@@ -135,7 +145,7 @@ export class BkgDashboard extends LitElement {
           </wa-button>
         </bkg-page-header>
         ${this.#totals(list)} ${// All at once, so that nothing that is read moves away.
-        list === undefined
+        list === undefined || this.needsPassword === undefined
           ? html`<div class="skeleton" role="status" aria-label="Loading the plugins"></div>`
           : this.#content(list)}
       </div>
@@ -144,6 +154,10 @@ export class BkgDashboard extends LitElement {
 
   #content(list: readonly PluginView[]) {
     return html`
+      ${this.needsPassword === true
+        ? html`<bkg-password-notice @bkg-dismiss=${() =>
+          this.needsPassword = false}></bkg-password-notice>`
+        : nothing}
       <bkg-attention .plugins=${list} ?hidden=${!needsAttention(list)}></bkg-attention>
       <section class="stack" aria-labelledby="plugins">
         <div class="row spread bar">
@@ -155,6 +169,21 @@ export class BkgDashboard extends LitElement {
       <bkg-model-list></bkg-model-list>
       <bkg-browser-models></bkg-browser-models>
     `;
+  }
+
+  /** Nobody waits long for this: without an answer nothing is said. */
+  async #askForPassword(): Promise<void> {
+    const { session, api } = this.app;
+    if (isDismissed() || !may(session.principal, "account")) {
+      this.needsPassword = false;
+      return;
+    }
+    try {
+      const { signedUp } = await readSignUp(api, AbortSignal.timeout(signUpTimeoutMs));
+      this.needsPassword = !signedUp && may(session.principal, "users:manage");
+    } catch {
+      this.needsPassword = false;
+    }
   }
 
   #totals(list: readonly PluginView[] | undefined) {
@@ -218,6 +247,7 @@ export class BkgDashboard extends LitElement {
   }
 }
 
+const signUpTimeoutMs = 2000;
 /** More would be no glance. */
 const shownPlugins = 12;
 
@@ -245,7 +275,9 @@ function describeServer(state: LiveState): { word: string; hint?: string } {
 }
 
 function needsAttention(list: readonly PluginView[]): boolean {
-  return list.some(({ status, missingGrants }) => status === "error" || missingGrants.length > 0);
+  return list.some(({ enabled, needsConsent, status }) =>
+    status === "error" || (enabled && needsConsent)
+  );
 }
 
 function sum(values: readonly number[]): number {

@@ -26,7 +26,7 @@ import "../components/bkg-plugin-grants.ts";
 import "../components/bkg-plugin-settings.ts";
 import "../components/bkg-plugin-status.ts";
 import "../components/bkg-telemetry-charts.ts";
-import { capText, formatPlural, formatTime } from "../components/format.ts";
+import { capText, formatTime } from "../components/format.ts";
 import { foldStyles } from "../components/fold_styles.ts";
 import "../components/icons.ts";
 import { StoreController } from "../controllers/store_controller.ts";
@@ -167,6 +167,7 @@ export class BkgPlugin extends LitElement {
             <bkg-plugin-status
               status=${plugin.status}
               ?disabled=${!plugin.enabled}
+              ?waiting=${plugin.needsConsent}
               ?unhealthy=${plugin.healthy === false}
             ></bkg-plugin-status>
             <span class="tag">${capText(plugin.version, 30)}</span>
@@ -187,9 +188,11 @@ export class BkgPlugin extends LitElement {
           ${tabs.map((tab) =>
             html`
               <wa-tab panel=${tab}>${tabWords[tab]}${tab === "permissions" &&
-                  plugin.missingGrants.length > 0
-                ? html`<span class="tag count">${plugin.missingGrants.length}<span
-            class="visually-hidden"> missing</span></span>`
+                  (plugin.needsConsent || plugin.missingGrants.length > 0)
+                ? html`<span class="tag count">${
+                  plugin.needsConsent ? "consent" : plugin.missingGrants.length
+                }<span
+            class="visually-hidden">${plugin.needsConsent ? " needed" : " missing"}</span></span>`
                 : nothing}</wa-tab>
             `
           )}
@@ -206,8 +209,9 @@ export class BkgPlugin extends LitElement {
   }
 
   #renderNotices(plugin: PluginView) {
-    const { lastError, missingGrants, retryAtMs, status } = plugin;
-    const failing = status === "error" || lastError !== undefined;
+    const { lastError, needsConsent, retryAtMs, status } = plugin;
+    const isHeld = lastError?.code === "CONSENT_REQUIRED";
+    const failing = status === "error" || (lastError !== undefined && !isHeld);
     const home = this.app.homes.state(plugin.id).kind;
     return html`
       ${this.failure === undefined ? nothing : html`
@@ -234,17 +238,17 @@ export class BkgPlugin extends LitElement {
                     : ""}.</p>
               </bkg-error-notice>
             `}
-            ${missingGrants.length === 0 ? nothing : html`
+            ${!needsConsent || this.tab === "permissions" ? nothing : html`
               <wa-callout variant="warning" class="notice">
                 <wa-icon slot="icon" name="shield-alert"></wa-icon>
                 <div class="stack">
-                  <p><strong>It asks for ${formatPlural(
-                    missingGrants.length,
-                    "permission",
-                  )} that it does
-                    not have.</strong> <a href="#permissions" @click=${this
-                      .#onLink}>See what they mean and
-                    grant them</a>, or run on the server:</p>
+                  <p><strong>${status === "running"
+                    ? "A newer version waits for consent."
+                    : "It waits for consent."}</strong> ${status === "running"
+                    ? "It asks for more than was allowed; the version that runs goes on."
+                    : "It does not start before it is decided what it may do."}
+                    <a href="#permissions" @click=${this
+                      .#onLink}>See what it asks for and decide</a>, or run on the server:</p>
                   <bkg-code-block
                     class="command" label="Command" .code=${`bkg plugin grant ${plugin.id}`}
                   ></bkg-code-block>

@@ -160,12 +160,16 @@ export class BkgPlugins extends LitElement {
             <span class="quiet mono clip">${plugin.id}</span>
             <span class="tag number">${plugin.version}</span>
             <span class="tag">${plugin.origin === "builtin" ? "built in" : "external"}</span>
+            ${plugin.needsConsent && up
+              ? html`<span class="tag">update needs consent</span>`
+              : nothing}
           </span>
         </th>
         <td role="cell" class="status">
           <bkg-plugin-status
             .status=${plugin.status}
             .disabled=${!plugin.enabled}
+            .waiting=${plugin.needsConsent}
             .unhealthy=${plugin.healthy === false}
           ></bkg-plugin-status>
           <small class="number">${this.#since(plugin)}</small>
@@ -220,8 +224,8 @@ export class BkgPlugins extends LitElement {
         capText(plugin.lastError?.message ?? "for no known reason", 120)
       }</span>`;
     }
-    if (plugin.missingGrants.length > 0) return "waits for permissions";
-    return plugin.enabled ? "starts when called" : "takes no calls";
+    if (!plugin.enabled) return "takes no calls";
+    return plugin.needsConsent ? "decide on its page" : "starts when called";
   }
 
   #fail(pluginId: string, error: unknown): void {

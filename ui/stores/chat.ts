@@ -9,8 +9,10 @@ export interface Chat {
   createdAtMs: number;
   /** When its last message came; the list is sorted by it. */
   updatedAtMs: number;
-  /** The model that it was last asked with. */
+  /** The model that it was last asked with; a preset's, where there is one. */
   model?: string | undefined;
+  /** Its system prompt and parameters are looked up when it is asked. */
+  preset?: { id: string; name: string } | undefined;
   sampling: Sampling;
 }
 
@@ -25,6 +27,17 @@ export interface Sampling {
   maxTokens?: number | undefined;
   seed?: number | undefined;
 }
+
+/** All but the system prompt. */
+export const samplingKeys = [
+  "temperature",
+  "topP",
+  "topK",
+  "minP",
+  "repeatPenalty",
+  "maxTokens",
+  "seed",
+] as const satisfies readonly (keyof Sampling)[];
 
 /** `interrupted`: the answer broke off; what had come is kept, and `error` says why. */
 export type MessageState = "running" | "done" | "stopped" | "interrupted";
@@ -46,6 +59,8 @@ export interface ChatMessage {
 /** How an answer was made; what is unknown is absent. */
 export interface AnswerFacts {
   model: string;
+  /** The name of the preset that it was asked by. */
+  preset?: string | undefined;
   home: Home;
   backend?: string | undefined;
   threads?: number | undefined;
@@ -55,6 +70,24 @@ export interface AnswerFacts {
   tokensPerSecond?: number | undefined;
   /** From the call to the first piece. */
   firstTokenMs?: number | undefined;
+}
+
+export function newMessage(
+  chatId: string,
+  role: ChatMessage["role"],
+  lastOrder: number,
+): ChatMessage {
+  const createdAtMs = Date.now();
+  const order = Math.max(lastOrder + 1, createdAtMs);
+  return { id: newChatId(), chatId, order, role, text: "", createdAtMs, state: "done" };
+}
+
+/** Not crypto.randomUUID, which a page on plain http does not have. */
+export function newChatId(): string {
+  return Array.from(
+    crypto.getRandomValues(new Uint8Array(12)),
+    (byte) => byte.toString(16).padStart(2, "0"),
+  ).join("");
 }
 
 /** A title from the first question: its first line, shortened at a word. */

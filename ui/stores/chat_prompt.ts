@@ -3,9 +3,10 @@
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import { splitThinking } from "../markdown/thinking.ts";
 import type { AnswerFacts, ChatMessage, Sampling } from "./chat.ts";
+import type { Preset, PresetParameters } from "./chat_presets.ts";
 
 /** The input of `llm.chat`. */
-export interface ChatInput extends Omit<Sampling, "system"> {
+export interface ChatInput extends PresetParameters {
   model: string;
   messages: { role: "system" | "user" | "assistant"; content: string }[];
 }
@@ -16,13 +17,17 @@ export interface ChatInput extends Omit<Sampling, "system"> {
  */
 export function toChatInput(
   messages: readonly ChatMessage[],
-  { model, sampling }: { model: string; sampling: Sampling },
+  { model, preset, sampling }: {
+    model: string;
+    preset?: Preset | undefined;
+    sampling: Sampling;
+  },
 ): ChatInput {
-  const { system, ...numbers } = sampling;
+  const { system = "", ...numbers } = sampling;
   const turns: ChatInput["messages"] = [];
-  if (system !== undefined && system.trim() !== "") {
-    turns.push({ role: "system", content: system });
-  }
+  // The preset's first, as /v1 has it.
+  const prompts = [preset?.systemPrompt ?? "", system].filter((text) => text.trim() !== "");
+  if (prompts.length > 0) turns.push({ role: "system", content: prompts.join("\n\n") });
   for (const { role, text } of messages) {
     const content = role === "assistant" ? splitThinking(text).answer : text;
     if (content.trim() === "") continue;
@@ -31,7 +36,7 @@ export function toChatInput(
     else turns.push({ role, content });
   }
   const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
-  return { model, messages: turns, ...Object.fromEntries(given) };
+  return { ...preset?.parameters, model, messages: turns, ...Object.fromEntries(given) };
 }
 
 /** The text of an item of the stream. */

@@ -1,4 +1,5 @@
-// Where conversations are kept. The browser's own database today; a server's can take its place.
+// Where a browser keeps conversations, and what it notes of each for the server: the page works on these copies, and
+// chat_sync.ts brings them and the server's together.
 
 import type { Chat, ChatMessage } from "./chat.ts";
 
@@ -14,6 +15,7 @@ export interface ChatChange {
   removeChat?: boolean;
 }
 
+/** What the page works on. Each write is noted as one that the server has not seen. */
 export interface ChatStorage {
   /** In no order; throws when the storage cannot be used. */
   list(): Promise<Chat[]>;
@@ -25,24 +27,103 @@ export interface ChatStorage {
   close(): void;
 }
 
-/** For as long as the page is open. */
-export function createMemoryStorage(): ChatStorage {
-  const chats = new Map<string, Chat>();
-  const messages = new Map<string, ChatMessage>();
-  const ofChat = (chatId: string) =>
-    [...messages.values()].filter((message) => message.chatId === chatId);
+/** What this browser knows of a chat and the server. */
+export interface SyncMark {
+  id: string;
+  /** The server's version that this copy builds on; 0 when the server has none. */
+  version: number;
+  /** Counts the changes made here. */
+  changes: number;
+  /** While the last of them was not sent. */
+  unsent?: 1;
+  /** It was deleted here. */
+  deleted?: boolean;
+  /** Why the server does not take it as it is. */
+  refused?: string;
+  /** What the server's version held, for what was taken out to stay out. */
+  base?: ChatBase;
+}
+
+export interface ChatBase {
+  title: string;
+  model?: string | undefined;
+  preset?: Chat["preset"];
+  sampling: Chat["sampling"];
+  /** Ids of its messages. */
+  ids: readonly string[];
+}
+
+/** A chat with all that is in it. */
+export interface WholeChat {
+  chat: Chat;
+  messages: readonly ChatMessage[];
+}
+
+/** The same storage as chat_sync.ts sees it. Its changes are told to who works on the chats. */
+export interface SyncStorage extends Pick<ChatStorage, "subscribe" | "close"> {
+  /** How far the server's changes were taken; undefined before the first. */
+  cursor(): Promise<string | undefined>;
+  setCursor(cursor: string | undefined): Promise<void>;
+  unsent(): Promise<SyncMark[]>;
+  /** Marks of what the server refused. */
+  refused(): Promise<SyncMark[]>;
+  read(chatId: string): Promise<{ whole: WholeChat | undefined; mark: SyncMark | undefined }>;
+  /**
+   * Puts `whole` and `mark` in the place of what is there; undefined removes either. False, and nothing is changed,
+   * when the chat was changed here since it was read: `changes` is of the mark then, 0 where there was none.
+   */
+  replace(
+    chatId: string,
+    next: { whole: WholeChat | undefined; mark: SyncMark | undefined; changes: number },
+  ): Promise<boolean>;
+  /** Notes what the server has now; what was changed here meanwhile stays unsent. */
+  sent(chatId: string, sent: { version: number; base: ChatBase; changes: number }): Promise<void>;
+  refuse(chatId: string, refusal: { reason: string; changes: number }): Promise<void>;
+  /** The server is another one than before: everything is to be sent to it. */
+  forgetServer(): Promise<void>;
+  /** Removes the chats that the server has as they are here, and answers their ids. */
+  forgetSent(): Promise<string[]>;
+  /** Removes everything. */
+  clear(): Promise<void>;
+}
+
+/** The mark of a chat after a change made here. */
+export function markChanged(
+  mark: SyncMark | undefined,
+  { id, deleted }: { id: string; deleted: boolean },
+): SyncMark {
+  const { refused: _, deleted: __, ...known } = mark ?? { version: 0, changes: 0 };
+  return { ...known, id, changes: known.changes + 1, unsent: 1, ...(deleted ? { deleted } : {}) };
+}
+
+/** The mark of a chat that the server took, as it was after `changes`. */
+export function markSent(
+  { unsent, refused: _, ...mark }: SyncMark,
+  { version, base, changes }: { version: number; base: ChatBase; changes: number },
+): SyncMark {
   return {
-    list: () => Promise.resolve([...chats.values()]),
-    messages: (chatId) => Promise.resolve(ofChat(chatId).sort((a, b) => a.order - b.order)),
-    write({ chatId, chat, put = [], remove = [], removeChat = false }) {
-      if (chat !== undefined) chats.set(chatId, { ...chats.get(chatId), ...chat } as Chat);
-      for (const message of put) messages.set(message.id, message);
-      const removed = removeChat ? ofChat(chatId).map(({ id }) => id) : remove;
-      for (const id of removed) messages.delete(id);
-      if (removeChat) chats.delete(chatId);
-      return Promise.resolve();
-    },
-    subscribe: () => () => {},
-    close() {},
+    ...mark,
+    version,
+    base,
+    ...(unsent !== undefined && mark.changes !== changes ? { unsent } : {}),
   };
+}
+
+export function markRefused(
+  { unsent, ...mark }: SyncMark,
+  { reason, changes }: { reason: string; changes: number },
+): SyncMark {
+  return mark.changes === changes
+    ? { ...mark, refused: reason }
+    : { ...mark, ...(unsent === undefined ? {} : { unsent }) };
+}
+
+/** Undefined for what was deleted here: a server that never had it need not hear of it. */
+export function markUnknown({ id, changes, deleted }: SyncMark): SyncMark | undefined {
+  return deleted === true ? undefined : { id, changes, version: 0, unsent: 1 };
+}
+
+/** Whether this copy says nothing that the server does not know. */
+export function isSent({ unsent, refused }: SyncMark): boolean {
+  return unsent === undefined && refused === undefined;
 }

@@ -2,11 +2,21 @@
 // left. What cannot be stored is kept in memory, and `notice` says so. Created lazily by chats_of.ts.
 
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
-import { type Chat, type ChatMessage, type Sampling, titleOf } from "./chat.ts";
+import {
+  type Chat,
+  type ChatMessage,
+  newChatId,
+  newMessage,
+  type Sampling,
+  titleOf,
+} from "./chat.ts";
 import { runAnswer, type StreamChat } from "./chat_answer.ts";
 import type { ChatClaims } from "./chat_claim.ts";
+import { createMemoryStorage } from "./chat_memory.ts";
+import type { Preset } from "./chat_presets.ts";
 import { toChatInput } from "./chat_prompt.ts";
-import { type ChatChange, type ChatStorage, createMemoryStorage } from "./chat_storage.ts";
+import type { ChatChange, ChatStorage } from "./chat_storage.ts";
+import { coalesce } from "./coalesce.ts";
 import type { Home } from "./homes.ts";
 import { createNotifier, type Observable } from "./observable.ts";
 
@@ -32,15 +42,22 @@ export interface Chats extends Observable {
   stop(chatId: string): void;
   rename(chatId: string, title: string): Promise<void>;
   /** What its next answer is made with. */
-  configure(chatId: string, change: Partial<Pick<Chat, "model" | "sampling">>): Promise<void>;
+  configure(
+    chatId: string,
+    change: Partial<Pick<Chat, "model" | "preset" | "sampling">>,
+  ): Promise<void>;
   remove(chatId: string): Promise<void>;
+  /** Stops every answer that is made here. */
+  stopAll(): Promise<void>;
   /** Stops what runs, and stores it. */
   close(): Promise<void>;
 }
 
 export interface AskRequest {
   chatId?: string | undefined;
+  /** A preset's own, where there is one. */
   model: string;
+  preset?: Preset | undefined;
   sampling: Sampling;
 }
 
@@ -196,9 +213,11 @@ export function createChats(deps: ChatsDeps): Chats {
     await run?.ended;
   };
 
+  const stopAll = async () => void await Promise.all([...running.keys()].map(halt));
+
   /** Starts an answer to what the chat holds, after `change` was made to it. */
   const answer = async (request: AskRequest & { chatId: string }, change: () => ChatChange) => {
-    const { chatId, model, sampling } = request;
+    const { chatId, model, preset, sampling } = request;
     if (running.has(chatId)) throw new AppError("CONFLICT", "Wait for the answer, or stop it");
     const controller = new AbortController();
     const ended = Promise.withResolvers<void>();
@@ -213,11 +232,16 @@ export function createChats(deps: ChatsDeps): Chats {
     const message = {
       ...newMessage(chatId, "assistant", lastOrder(chatId)),
       state: "running" as const,
-      facts: { model, home: deps.home() },
+      facts: {
+        model,
+        ...(preset === undefined ? {} : { preset: preset.name }),
+        home: deps.home(),
+      },
     };
-    const input = toChatInput(messages.get(chatId) ?? [], { model, sampling });
+    const input = toChatInput(messages.get(chatId) ?? [], { model, preset, sampling });
     putMessage(message);
-    const touched = { ...chat, model, sampling, updatedAtMs: Date.now() };
+    const named = preset === undefined ? undefined : { id: preset.id, name: preset.name };
+    const touched = { ...chat, model, preset: named, sampling, updatedAtMs: Date.now() };
     chats.set(chatId, { ...chats.get(chatId), ...touched } as Chat);
     notifier.notify();
 
@@ -262,10 +286,11 @@ export function createChats(deps: ChatsDeps): Chats {
 
   const unsubscribe = storage.subscribe((chatId) => {
     if (running.has(chatId)) return;
-    load();
+    reload();
     if (messages.has(chatId)) loadMessages(chatId);
   });
   const ready = load();
+  const reload = coalesce(load);
 
   return {
     subscribe: notifier.subscribe,
@@ -296,7 +321,7 @@ export function createChats(deps: ChatsDeps): Chats {
     async send(text, request) {
       await ready;
       const isNew = request.chatId === undefined;
-      const chatId = request.chatId ?? newId();
+      const chatId = request.chatId ?? newChatId();
       if (!isNew) await loaded(chatId);
       const now = Date.now();
       await answer({ ...request, chatId }, () => {
@@ -346,26 +371,13 @@ export function createChats(deps: ChatsDeps): Chats {
       notifier.notify();
       await write({ chatId, removeChat: true });
     },
+    stopAll,
     async close() {
       unsubscribe();
-      await Promise.all([...running.keys()].map(halt));
+      await stopAll();
       storage.close();
     },
   };
-}
-
-function newMessage(chatId: string, role: ChatMessage["role"], lastOrder: number): ChatMessage {
-  const createdAtMs = Date.now();
-  const order = Math.max(lastOrder + 1, createdAtMs);
-  return { id: newId(), chatId, order, role, text: "", createdAtMs, state: "done" };
-}
-
-/** Not crypto.randomUUID, which a page on plain http does not have. */
-function newId(): string {
-  return Array.from(
-    crypto.getRandomValues(new Uint8Array(12)),
-    (byte) => byte.toString(16).padStart(2, "0"),
-  ).join("");
 }
 
 const pageClosed = {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { ChatInput } from "./chat_prompt.ts";
-import { type ChatStorage, createMemoryStorage } from "./chat_storage.ts";
+import { createMemoryStorage } from "./chat_memory.ts";
+import type { ChatStorage } from "./chat_storage.ts";
 import { createChats } from "./chats.ts";
 
 const result = {

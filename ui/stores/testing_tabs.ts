@@ -2,10 +2,15 @@
 
 import { type BrowserStorage, createBrowserStorage } from "./browser_storage.ts";
 
-export function createTabs(): { open(): BrowserStorage } {
+export function createTabs(): {
+  open(): BrowserStorage;
+  /** Without an event, as one that is on its way. */
+  write(key: string, value: string): void;
+} {
   const stored = new Map<string, string>();
   const tabs = new Set<EventTarget>();
   return {
+    write: (key, value) => void stored.set(key, value),
     open() {
       const events = new EventTarget();
       tabs.add(events);

@@ -38,23 +38,13 @@ export type Grant = Permissions;
 
 export const noPermissions: Grant = Object.freeze(permissionsSchema.parse({}));
 
-/** Names each permission in `asked` that `granted` does not cover, such as `models: *`; empty when all are. */
-export function missingPermissions(asked: Permissions, granted: Grant): string[] {
-  const lacking = (name: string, wanted: readonly string[], given: readonly string[]) =>
-    wanted.filter((entry) => !covers(given, entry)).map((entry) => `${name}: ${entry}`);
-  const argv = (commands: readonly string[][]) => commands.map((command) => command.join(" "));
-  return [
-    ...lacking("models", asked.models, granted.models),
-    ...lacking("services", asked.services, granted.services),
-    ...lacking("fetch", asked.fetch, granted.fetch),
-    ...lacking("files.read", asked.files.read, granted.files.read),
-    ...lacking("files.write", asked.files.write, granted.files.write),
-    ...lacking("commands", argv(asked.commands), argv(granted.commands)),
-    ...lacking("capabilities", asked.capabilities, granted.capabilities),
-  ];
+/** What an administrator decided: the request that was looked at, and the part of it that was given. */
+export interface Consent {
+  requested: Permissions;
+  granted: Grant;
 }
 
-/** Whether a list of granted entries covers `wanted`; "*" covers all. */
-export function covers(given: readonly string[], wanted: string): boolean {
-  return given.includes("*") || given.includes(wanted);
-}
+export const consentSchema = z.strictObject({
+  requested: permissionsSchema,
+  granted: permissionsSchema,
+});

@@ -1,5 +1,6 @@
 // ctx: everything that a plugin can reach. The boot makes it; a plugin imports only its types.
 
+import type { AuthService } from "../contract/auth_service.ts";
 import type { ModelSummary } from "../contract/model_summary.ts";
 import type { OpenModel } from "../engines/engine.ts";
 import type { WllamaEngine } from "../engines/wllama/interface.ts";
@@ -27,11 +28,18 @@ export interface Logger {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** ctx within a call. */
+export interface CallPluginContext<Settings = Record<string, unknown>>
+  extends PluginContext<Settings> {
+  /** The server's accounts, as who calls may use them: with the service "auth", and until the call ends. */
+  readonly auth: AuthService;
+}
+
 /** Given to each handler beside its input. */
 export interface CallContext<State = unknown, Settings = Record<string, unknown>> {
   /** What `setup` returned. */
   readonly state: State;
-  readonly ctx: PluginContext<Settings>;
+  readonly ctx: CallPluginContext<Settings>;
   /** Fires when the caller left or the deadline passed; the slot is freed when the handler returns. */
   readonly signal: AbortSignal;
   /** Stable, opaque name of the caller: caches must not be shared across principals. */

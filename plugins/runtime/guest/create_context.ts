@@ -2,8 +2,9 @@
 
 import type { Channel } from "../channel/channel.ts";
 import type { ModelFile, OpenModel } from "../engines/engine.ts";
+import type { AuthMethod, AuthService } from "../contract/auth_service.ts";
 import type { ModelSummary } from "../contract/model_summary.ts";
-import type { Logger, PluginContext } from "./context.ts";
+import type { CallPluginContext, Logger, PluginContext } from "./context.ts";
 
 /** The engines of the manifest, as the boot loaded them. */
 export type GuestEngines = PluginContext["engines"] & {
@@ -18,7 +19,7 @@ export function createContext(
     channel: Channel;
     engines: GuestEngines;
   },
-): PluginContext {
+): CallPluginContext {
   return {
     pluginId,
     settings,
@@ -29,7 +30,21 @@ export function createContext(
         openModel(await channel.call("models.open", { id }) as OpenedModel, channel, engines),
     },
     engines,
+    auth: createAuthService(channel, undefined),
     metric: (name, value) => channel.notify("metric", { name, value }),
+  };
+}
+
+/** `call`: the host's number of the call that asks; without one it refuses. */
+export function createAuthService(channel: Channel, call: number | undefined): AuthService {
+  const ask = (method: AuthMethod) => (input: unknown) =>
+    channel.call(`auth.${method}`, { call, input }) as Promise<never>;
+  return {
+    login: ask("login"),
+    createKey: ask("createKey"),
+    revokeKey: ask("revokeKey"),
+    listKeys: ask("listKeys"),
+    validate: ask("validate"),
   };
 }
 

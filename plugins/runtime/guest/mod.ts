@@ -4,6 +4,13 @@ export { AppError as PluginError } from "../contract/error.ts";
 export type { ErrorCode } from "../contract/error.ts";
 export { definePlugin } from "./define_plugin.ts";
 export type { Handler, PluginDefinition } from "./define_plugin.ts";
-export type { CallContext, Logger, PluginContext } from "./context.ts";
+export type { CallContext, CallPluginContext, Logger, PluginContext } from "./context.ts";
+export type {
+  AuthService,
+  KeySummary,
+  KeyValidity,
+  NewKeyInput,
+  SessionTokens,
+} from "../contract/auth_service.ts";
 export type { ModelFile, OpenModel } from "../engines/engine.ts";
 export type { ModelSummary } from "../contract/model_summary.ts";

@@ -3,9 +3,9 @@
 import type { Channel, IncomingCall } from "../channel/channel.ts";
 import { AppError, toAppError } from "../contract/error.ts";
 import { contractVersion } from "../contract/message.ts";
-import type { CallContext, PluginContext } from "./context.ts";
+import type { CallContext, CallPluginContext } from "./context.ts";
 import type { PluginDefinition } from "./define_plugin.ts";
-import { createContext, type GuestEngines } from "./create_context.ts";
+import { createAuthService, createContext, type GuestEngines } from "./create_context.ts";
 
 /** What the host sends with "init". */
 export interface InitInput {
@@ -45,8 +45,8 @@ export function createGuest(
     }
     const handler = plugin.handlers.get(method);
     if (handler === undefined) throw new AppError("NOT_FOUND", `No capability "${method}"`);
-    const request = input as { input: never; principal: string };
-    return handler(request.input, new HandlerCall(plugin, request.principal, call));
+    const request = input as CallInput;
+    return handler(request.input, new HandlerCall(plugin, request, call));
   };
 }
 
@@ -55,8 +55,17 @@ type AnyDefinition = PluginDefinition<unknown, Record<string, unknown>>;
 interface RunningPlugin {
   definition: AnyDefinition;
   handlers: Map<string, AnyDefinition["capabilities"][string]>;
-  ctx: PluginContext;
+  ctx: CallPluginContext;
+  channel: Channel;
   state: unknown;
+}
+
+/** What the host sends with a call. */
+interface CallInput {
+  input: never;
+  principal: string;
+  /** Its number, for a plugin with the service "auth". */
+  call?: number;
 }
 
 async function initialize(deps: GuestDeps, init: InitInput): Promise<RunningPlugin> {
@@ -75,14 +84,15 @@ async function initialize(deps: GuestDeps, init: InitInput): Promise<RunningPlug
       `plugin.json declares "${missing.join('", "')}", which the plugin does not define`,
     );
   }
+  const channel = deps.channel();
   const ctx = createContext({
     pluginId: init.pluginId,
     settings: init.settings,
-    channel: deps.channel(),
+    channel,
     engines: deps.engines,
   });
   try {
-    return { definition, handlers, ctx, state: await definition.setup?.(ctx) };
+    return { definition, handlers, ctx, channel, state: await definition.setup?.(ctx) };
   } catch (error) {
     throw toAppError(error, "PLUGIN_ERROR");
   }
@@ -96,11 +106,13 @@ function isDefinition(value: unknown): value is AnyDefinition {
 class HandlerCall implements CallContext {
   readonly #plugin: RunningPlugin;
   readonly #call: IncomingCall;
+  readonly #number: number | undefined;
   readonly principal: string;
 
-  constructor(plugin: RunningPlugin, principal: string, call: IncomingCall) {
+  constructor(plugin: RunningPlugin, { principal, call: number }: CallInput, call: IncomingCall) {
     this.#plugin = plugin;
     this.#call = call;
+    this.#number = number;
     this.principal = principal;
   }
 
@@ -108,8 +120,10 @@ class HandlerCall implements CallContext {
     return this.#plugin.state;
   }
 
-  get ctx(): PluginContext {
-    return this.#plugin.ctx;
+  get ctx(): CallPluginContext {
+    const { ctx, channel } = this.#plugin;
+    if (this.#number === undefined) return ctx;
+    return { ...ctx, auth: createAuthService(channel, this.#number) };
   }
 
   get signal(): AbortSignal {

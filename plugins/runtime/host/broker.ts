@@ -1,12 +1,16 @@
 // Serves the calls that a plugin makes of its host. Nothing is believed: each call is checked against the
 // grant as it is now, and audited. One broker is open per cell; it ends with the cell.
 
+import { type AuthMethod, authMethods } from "../contract/auth_service.ts";
 import { AppError, toAppError } from "../contract/error.ts";
-import { covers, type Grant, type ServiceName } from "../contract/grant.ts";
+import type { Grant, ServiceName } from "../contract/grant.ts";
 import type { ModelSummary } from "../contract/model_summary.ts";
+import { covers } from "../contract/permission_list.ts";
 import type { AuditTrail } from "./audit_trail.ts";
 import type { Cell } from "./cell.ts";
 import { toPlainText } from "../contract/plain_text.ts";
+import type { Principal } from "./host.ts";
+import type { ServedCalls } from "./served_calls.ts";
 import type { ThreadBudget } from "./thread_budget.ts";
 
 /** The models that a plugin can be given; the server's store, or a page's. */
@@ -16,11 +20,20 @@ export interface ModelService {
   open(id: string): Promise<{ id: string; files: { name: string; path: string; size: number }[] }>;
 }
 
+/** Accounts of the server; a page has none. */
+export interface AuthHost {
+  /** `input` is the plugin's word; `principal` is who called the plugin, and the host's. */
+  call(method: AuthMethod, input: unknown, principal: Principal): Promise<unknown>;
+}
+
 export interface BrokerDeps {
   pluginId: string;
   /** Read at every call, so that a revoke holds at once. */
   grant: () => Grant;
   models: ModelService;
+  /** This and `calls`: for plugins that act for who calls them. */
+  auth?: AuthHost | undefined;
+  calls?: ServedCalls | undefined;
   threads: ThreadBudget;
   audit: AuditTrail;
 }
@@ -37,7 +50,7 @@ export interface Broker {
 /** Opens the broker of one cell. */
 export function openBroker(
   cell: Pick<Cell, "openFile" | "closeFile">,
-  { pluginId, grant, models, threads, audit }: BrokerDeps,
+  { pluginId, grant, models, auth, calls, threads, audit }: BrokerDeps,
 ): Broker {
   const account = threads.open();
   const opened = new Map<number, { id: string; fileHandles: number[] }>();
@@ -54,6 +67,12 @@ export function openBroker(
     ["models.close", ({ handle }) => closeModel(Number(handle))],
     ["threads.take", ({ wanted }) => account.take(Number(wanted))],
     ["threads.release", ({ lease }) => releaseThreads(Number(lease))],
+    ...authMethods.map((name) =>
+      [
+        `auth.${name}`,
+        ({ input, call }: Record<string, unknown>) => callAuth(name, input, call),
+      ] as const
+    ),
   ]);
 
   return {
@@ -109,6 +128,27 @@ export function openBroker(
       const failure = toAppError(error);
       if (failure.code !== "GRANT_DENIED") audit.add(principal, "service", object, "failed");
       throw failure;
+    }
+  }
+
+  /** For who called the plugin, whoever the plugin says that is. */
+  async function callAuth(name: AuthMethod, input: unknown, callId: unknown): Promise<unknown> {
+    const object = `auth.${name}`;
+    requireService("auth", object);
+    if (auth === undefined || calls === undefined) {
+      throw new AppError("UNSUPPORTED_FEATURE", "This host has no accounts");
+    }
+    const { call, principal: caller } = calls.find(callId);
+    try {
+      call.refusal = undefined;
+      const value = await auth.call(name, input, caller);
+      audit.add(principal, "service", `${object} for ${caller.id}`, "ok");
+      return value;
+    } catch (error) {
+      call.refusal = toAppError(error);
+      const outcome = call.refusal.code === "FORBIDDEN" ? "denied" : "failed";
+      audit.add(principal, "service", `${object} for ${caller.id}`, outcome);
+      throw call.refusal;
     }
   }
 

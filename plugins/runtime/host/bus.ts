@@ -9,6 +9,7 @@ import type { PluginLog } from "./plugin_log.ts";
 import { disarmError, hostCodes } from "./plugin_error.ts";
 import type { CapabilityRoute, Registry } from "./registry.ts";
 import type { RunningCell } from "./running_cell.ts";
+import type { ServedCall } from "./served_calls.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** What the bus needs of the plugin that owns a capability. */
@@ -42,6 +43,7 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
     let route = registry.route(id);
     const owner = target(route.pluginId);
     let cell: RunningCell | undefined;
+    let served: ServedCall | undefined;
     try {
       const startMs = begin(owner, route, input, options);
       cell = owner.supervisor.tryLease();
@@ -50,13 +52,15 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
         route = renew(route, { leased, owner, input });
         cell = leased;
       }
-      const message = { input, principal: options.principal.id };
-      const value = await cell.channel.call(id, message, callOptions(cell, options, startMs));
+      served = cell.calls?.begin(options);
+      const message = messageOf(input, options, served);
+      const sending = callOptions(cell, options, { startMs, served });
+      const value = await cell.channel.call(id, message, sending);
       checkValue(route, value);
       owner.audit.add(options.principal.id, "invoke", id, "ok");
       return value;
     } catch (error) {
-      throw await fail(error, owner, route, cell, options);
+      throw await fail(error, owner, route, { cell, served, options });
     }
   }
 
@@ -72,6 +76,7 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
     }
     const owner = target(route.pluginId);
     let cell: RunningCell | undefined;
+    let served: ServedCall | undefined;
     let items: AsyncGenerator<unknown, unknown> | undefined;
     let finished = false;
     try {
@@ -82,8 +87,9 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
         route = renew(route, { leased, owner, input });
         cell = leased;
       }
-      const message = { input, principal: options.principal.id };
-      items = cell.channel.stream(id, message, callOptions(cell, options, startMs));
+      served = cell.calls?.begin(options);
+      const message = messageOf(input, options, served);
+      items = cell.channel.stream(id, message, callOptions(cell, options, { startMs, served }));
       while (true) {
         // Nothing may stand between the lease and the first `next`: it is what starts the call.
         const { done, value } = await items.next();
@@ -98,7 +104,7 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
       }
     } catch (error) {
       finished = true;
-      throw await fail(error, owner, route, cell, options);
+      throw await fail(error, owner, route, { cell, served, options });
     } finally {
       if (!finished) owner.audit.add(options.principal.id, "invoke", id, "cancelled");
       await items?.return(undefined);
@@ -155,11 +161,14 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
   function callOptions(
     cell: RunningCell,
     { signal, deadlineMs }: InvokeOptions,
-    startMs: number,
+    { startMs, served }: { startMs: number; served: ServedCall | undefined },
   ) {
     return {
       silenceMs: cell.limits.timeoutMs,
-      onSettled: cell.release,
+      onSettled: served === undefined ? cell.release : () => {
+        served.end();
+        cell.release();
+      },
       ...(signal === undefined ? undefined : { signal }),
       ...(deadlineMs === undefined
         ? undefined
@@ -171,17 +180,32 @@ export function createBus({ registry, target, now }: BusDeps): Bus {
     thrown: unknown,
     owner: BusTarget,
     { capability: { id } }: CapabilityRoute,
-    cell: RunningCell | undefined,
-    { principal, signal }: InvokeOptions,
+    { cell, served, options: { principal, signal } }: {
+      cell: RunningCell | undefined;
+      served: ServedCall | undefined;
+      options: InvokeOptions;
+    },
   ): Promise<AppError> {
     const explained = cell === undefined ? toAppError(thrown) : await cell.explain(thrown);
-    const own = cell === undefined || madeHere.has(explained);
+    const own = cell === undefined || madeHere.has(explained) || isRefusal(explained, served);
     const error = own ? explained : asPluginError(explained, cell, signal);
     owner.audit.add(principal.id, "invoke", id, outcomeOf(error.code));
     if (error.code !== "CANCELLED" && error.code !== "INVALID_INPUT") owner.errors++;
     if (error.code === "INVALID_OUTPUT") owner.log.write("host", "warn", error.message);
     return error;
   }
+}
+
+/** What the guest is told of a call; its number only where it may act for the caller. */
+function messageOf(input: unknown, { principal }: InvokeOptions, served: ServedCall | undefined) {
+  return served === undefined
+    ? { input, principal: principal.id }
+    : { input, principal: principal.id, call: served.id };
+}
+
+/** Whether the plugin only passes on what the host told it within this call. */
+function isRefusal({ code, message }: AppError, served: ServedCall | undefined): boolean {
+  return served?.refusal?.code === code && served.refusal.message === message;
 }
 
 /** A unary value: what a streaming capability returned, or the list of its items. */
@@ -237,5 +261,11 @@ function asPluginError(
 
 function outcomeOf(code: ErrorCode): AuditEntry["outcome"] {
   if (code === "CANCELLED") return "cancelled";
-  return code === "GRANT_DENIED" || code === "PLUGIN_DISABLED" ? "denied" : "failed";
+  return deniedCodes.has(code) ? "denied" : "failed";
 }
+
+const deniedCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "GRANT_DENIED",
+  "PLUGIN_DISABLED",
+  "CONSENT_REQUIRED",
+]);

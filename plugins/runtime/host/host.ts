@@ -2,7 +2,7 @@
 
 import type { Capability } from "../contract/capability.ts";
 import type { WireError } from "../contract/error.ts";
-import type { Grant } from "../contract/grant.ts";
+import type { Grant, Permissions } from "../contract/grant.ts";
 import type { Limits, Manifest } from "../contract/manifest.ts";
 import type { CellUsage, Enforcement } from "./cell.ts";
 
@@ -43,6 +43,11 @@ export interface PluginView {
   permissions: Manifest["permissions"];
   /** Permissions that are asked for and not granted, such as `models: *`. */
   missingGrants: string[];
+  /**
+   * It asks for what no administrator has looked at: it does not start, and calls answer CONSENT_REQUIRED. Of a plugin
+   * that runs: a newer version of it does, and is not taken up.
+   */
+  needsConsent: boolean;
   browser: boolean;
   engines: Manifest["engines"];
   /** The metrics that the manifest declares; their values come with the telemetry. */
@@ -119,9 +124,30 @@ export interface AuditEntry {
   principal: string;
   /** `invoke`, `service`, `start`, `stop`, `restart`, `grant`, `configure`. */
   action: string;
-  /** The capability, the service call, what was granted, or the names of what was configured. */
+  /** The capability, the service call, what was given (+) and taken (-), or the names of what was configured. */
   object: string;
   outcome: "ok" | "denied" | "failed" | "cancelled";
+}
+
+/** What a plugin asks for, and what was decided about that. */
+export interface PluginGrants {
+  /** The version that was found last: it may wait for consent while an older one runs. */
+  version: string;
+  /** What that version asks for. */
+  requested: Permissions;
+  granted: Grant;
+  /** Asked for and not granted, such as `models: *`. */
+  missing: string[];
+  /** What was asked for when somebody last decided; undefined while nobody has. */
+  consented: Permissions | undefined;
+  consent: "given" | "needed" | "none-needed";
+}
+
+export interface GrantDecision {
+  /** What was looked at; default: what is asked for now. What it does not cover still needs consent. */
+  requested?: Permissions | undefined;
+  /** False: what is given changes, and what is asked for stays as undecided as it was. */
+  consents?: boolean | undefined;
 }
 
 export const eventTopics = ["status", "logs", "telemetry"] as const;
@@ -189,7 +215,7 @@ export interface PluginHost extends AsyncDisposable {
   restart(pluginId: string, principal: Principal): Promise<PluginView>;
   /** plugin.json as it was read. */
   manifest(pluginId: string): Manifest;
-  /** The bundle as it is now, for another home to run; throws why the plugin cannot start, if it cannot. */
+  /** The bundle as it is now, for another home to run; throws why the plugin may not start, if it may not. */
   loadCode(pluginId: string): Promise<string>;
   config(pluginId: string): PluginConfig;
   /** Checked, stored, and in force: a running plugin is swapped when its settings or limits changed. */
@@ -203,8 +229,17 @@ export interface PluginHost extends AsyncDisposable {
   logs(pluginId: string, lines: number): LogLine[];
   /** Newest last. */
   audit(pluginId: string, limit: number): AuditEntry[];
-  grants(pluginId: string): { requested: Grant; granted: Grant; missing: string[] };
-  setGrants(pluginId: string, granted: Grant, principal: Principal): Promise<void>;
+  grants(pluginId: string): PluginGrants;
+  /**
+   * In force at once, also for what runs. A consent that a plugin waited for starts it when it is wanted: when it
+   * starts with the host, or a start was refused.
+   */
+  setGrants(
+    pluginId: string,
+    granted: Grant,
+    principal: Principal,
+    decision?: GrantDecision,
+  ): Promise<void>;
   /** The newest `seq`. */
   readonly lastSeq: number;
   /** Retained: about 1,000 log lines, 100 changes of status and 300 samples of telemetry of each plugin. */

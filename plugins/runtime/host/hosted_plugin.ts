@@ -1,21 +1,21 @@
 // One plugin as its host keeps it: what is known of it, what the operator wants of it, and what it did.
-// A plugin that was granted less than it asks starts all the same: the broker denies call by call, and
-// `missingGrants` says what is missing. So a plugin may live without what it merely could use.
+// A stranger's plugin starts only when an administrator has looked at all that it asks for. Granted less than that
+// it starts all the same: the broker denies call by call. So a plugin may live without what it merely could use.
 
-import {
-  type Grant,
-  missingPermissions,
-  noPermissions,
-  permissionsSchema,
-} from "../contract/grant.ts";
+import type { AppError, WireError } from "../contract/error.ts";
+import type { Consent, Grant } from "../contract/grant.ts";
+import { missingPermissions } from "../contract/permission_list.ts";
 import { type AuditTrail, createAuditTrail } from "./audit_trail.ts";
-import { type Broker, type ModelService, openBroker } from "./broker.ts";
+import { type AuthHost, type Broker, type ModelService, openBroker } from "./broker.ts";
 import type { BusTarget } from "./bus.ts";
 import type { Cell, SpawnCell } from "./cell.ts";
-import type { AuditEntry, LogLine, PluginTelemetry, PluginView } from "./host.ts";
+import { grantOf, readConsent, withoutConsent } from "./consent.ts";
+import type { AuditEntry, LogLine, PluginGrants, PluginTelemetry, PluginView } from "./host.ts";
 import { limitsOf, type PluginState, settingsOf } from "./plugin_config.ts";
+import { bareWire } from "./plugin_error.ts";
 import { createPluginLog, type PluginLog } from "./plugin_log.ts";
 import type { KnownPlugin, Registry } from "./registry.ts";
+import type { ServedCalls } from "./served_calls.ts";
 import { type PluginPlan, Supervisor } from "./supervisor.ts";
 import type { ThreadBudget } from "./thread_budget.ts";
 import type { Timers } from "./timers.ts";
@@ -27,6 +27,7 @@ export interface HostedPluginDeps {
   state: PluginState | undefined;
   spawnCell: SpawnCell;
   models: ModelService;
+  auth: AuthHost | undefined;
   threads: ThreadBudget;
   onStatus(plugin: HostedPlugin): void;
   onTelemetry(telemetry: PluginTelemetry): void;
@@ -50,9 +51,14 @@ export class HostedPlugin implements BusTarget {
   /** Of every cell that lives: the one that takes calls, one that starts, those that were replaced. */
   readonly #brokers = new Set<Broker>();
   #known: KnownPlugin;
+  /** As it was read last: another version than the known one, when that one could not take its place. */
+  #found: KnownPlugin;
   #state: PluginState;
-  /** What the operator granted, once he decided. */
-  #decided: Grant | undefined;
+  /** What an administrator decided about its permissions, if one did. */
+  #consent: Consent | undefined;
+  #held: AppError | undefined;
+  /** A start was refused for want of consent; it is made up for when consent comes. */
+  #owesStart = false;
   /** Set while a cell takes calls. */
   #stopSampling: (() => void) | undefined;
   #configuring: Promise<unknown> = Promise.resolve();
@@ -60,9 +66,10 @@ export class HostedPlugin implements BusTarget {
   constructor(deps: HostedPluginDeps) {
     const { known, now, keepLine: keep, onAudit: sink } = deps;
     this.#deps = deps;
-    this.#known = known;
+    this.#known = this.#found = known;
     this.#state = deps.state ?? { enabled: true };
-    this.#decided = readGrant(this.#state);
+    this.#consent = readConsent(this.#state);
+    this.#held = withoutConsent(known, this.#consent);
     this.log = createPluginLog({ now, keep });
     this.audit = createAuditTrail({ now, sink });
     this.#meter = createUsageMeter({ now: deps.monotonicNow });
@@ -70,6 +77,7 @@ export class HostedPlugin implements BusTarget {
       ...deps,
       pluginId: known.id,
       problem: () => this.#known.problem,
+      held: () => this.#held,
       limits: () => limitsOf(this.#known, this.#state),
       plan: () => this.#plan(),
       log: this.log,
@@ -87,7 +95,7 @@ export class HostedPlugin implements BusTarget {
   }
 
   get granted(): Grant {
-    return this.#grantOf(this.#known);
+    return grantOf(this.#known, this.#consent);
   }
 
   get enabled(): boolean {
@@ -98,12 +106,49 @@ export class HostedPlugin implements BusTarget {
     return missingPermissions(this.#known.manifest.permissions, this.granted);
   }
 
+  /** Why it may not start as it was found last, until an administrator consents. */
+  get held(): AppError | undefined {
+    return this.#held;
+  }
+
+  get grants(): PluginGrants {
+    const { manifest: { version, permissions: requested } } = this.#found;
+    const granted = grantOf(this.#found, this.#consent);
+    return {
+      version,
+      requested,
+      granted,
+      missing: missingPermissions(requested, granted),
+      consented: this.#consent?.requested,
+      consent: this.#held !== undefined
+        ? "needed"
+        : this.#consent === undefined
+        ? "none-needed"
+        : "given",
+    };
+  }
+
+  get lastError(): WireError | undefined {
+    const { status, lastError } = this.supervisor;
+    return status === "stopped" && this.#held !== undefined ? bareWire(this.#held) : lastError;
+  }
+
   /** Takes the operator's decision; what is running learns of its grant at once, of the rest at its next start. */
   change(state: PluginState): void {
     this.#state = state;
-    this.#decided = readGrant(state);
+    this.#consent = readConsent(state);
+    this.#held = withoutConsent(this.#found, this.#consent);
     for (const broker of this.#brokers) broker.grantChanged();
     this.supervisor.reconsider();
+    if (!state.enabled) this.#owesStart = false;
+  }
+
+  /** After a consent that it waited for. */
+  startIfWanted(): void {
+    const { enabled, autostart = false } = this.#state;
+    if (this.#held !== undefined || !enabled || !(autostart || this.#owesStart)) return;
+    // Quietly: why it does not start is in its log and its status.
+    this.supervisor.start().catch(() => {});
   }
 
   /** Runs one change of the configuration after the other: a change that fails is taken back. */
@@ -128,7 +173,7 @@ export class HostedPlugin implements BusTarget {
       origin,
       enabled: this.enabled,
       status: supervisor.status,
-      lastError: supervisor.lastError,
+      lastError: this.lastError,
       retryAtMs: supervisor.retryAtMs,
       startedAtMs: running?.startedAtMs,
       restarts: supervisor.restarts,
@@ -137,6 +182,7 @@ export class HostedPlugin implements BusTarget {
       capabilities: manifest.capabilities,
       permissions: manifest.permissions,
       missingGrants: this.missingGrants,
+      needsConsent: this.#held !== undefined,
       browser: manifest.browser,
       engines: manifest.engines,
       metrics: manifest.metrics,
@@ -166,7 +212,7 @@ export class HostedPlugin implements BusTarget {
       errors: this.errors,
       active: supervisor.active,
       queued: supervisor.queued,
-      lastError: supervisor.lastError,
+      lastError: this.lastError,
       metrics: running?.metrics.snapshot() ?? {},
     };
   }
@@ -193,13 +239,16 @@ export class HostedPlugin implements BusTarget {
   /** The plugin as it is found now, with what the operator wants of it. */
   async #plan(): Promise<PluginPlan> {
     const { registry } = this.#deps;
-    const known = await registry.reread(this.#known.id);
+    const known = this.#found = await registry.reread(this.#known.id);
+    this.#held = withoutConsent(known, this.#consent);
+    this.#owesStart = this.#held !== undefined && this.supervisor.running === undefined;
+    if (this.#held !== undefined) throw this.#held;
     return {
       manifest: known.manifest,
       limits: limitsOf(known, this.#state),
       settings: settingsOf(known, this.#state),
       loadCode: () => known.installed.loadCode(),
-      openBroker: (cell) => this.#openBroker(cell, known),
+      openBroker: (cell, calls) => this.#openBroker(cell, known, calls),
       adopt: () => {
         registry.adopt(known);
         this.#known = known;
@@ -207,13 +256,15 @@ export class HostedPlugin implements BusTarget {
     };
   }
 
-  #openBroker(cell: Cell, known: KnownPlugin): Broker {
-    const { models, threads } = this.#deps;
+  #openBroker(cell: Cell, known: KnownPlugin, calls: ServedCalls | undefined): Broker {
+    const { models, auth, threads } = this.#deps;
     const broker = openBroker(cell, {
       pluginId: known.id,
       // Its own version's: a cell asks before it has taken the place of the old one, and after it was replaced.
-      grant: () => this.#grantOf(known),
+      grant: () => grantOf(known, this.#consent),
       models,
+      auth,
+      calls,
       threads,
       audit: this.audit,
     });
@@ -228,17 +279,6 @@ export class HostedPlugin implements BusTarget {
     this.#brokers.add(tracked);
     return tracked;
   }
-
-  /** Our own plugins get what they ask for, until the operator decides. */
-  #grantOf({ origin, manifest }: KnownPlugin): Grant {
-    return this.#decided ?? (origin === "builtin" ? manifest.permissions : noPermissions);
-  }
 }
 
 const sampleEveryMs = 2000;
-
-function readGrant({ grants }: PluginState): Grant | undefined {
-  if (grants === undefined) return undefined;
-  const stored = permissionsSchema.safeParse(grants);
-  return stored.success ? stored.data : noPermissions;
-}

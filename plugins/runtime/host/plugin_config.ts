@@ -2,7 +2,7 @@
 // makes of it. Pure; HostedPlugin keeps the state. Invariant: a secret leaves only to the plugin's own cell.
 
 import { AppError } from "../contract/error.ts";
-import type { Grant } from "../contract/grant.ts";
+import type { Consent } from "../contract/grant.ts";
 import { type Limits, limitsSchema } from "../contract/manifest.ts";
 import { toPlainText } from "../contract/plain_text.ts";
 import { fillDefaults, type SchemaIssue } from "../contract/schema.ts";
@@ -17,7 +17,7 @@ export interface PluginState {
   /** Absent: it is started by its first call. */
   autostart?: boolean | undefined;
   /** Absent: our own plugins get what they ask for, others nothing. */
-  grants?: Grant | undefined;
+  consent?: Consent | undefined;
   /** Without secrets. */
   settings?: Record<string, unknown> | undefined;
   /** Apart from the settings: whatever a later version's schema says, they stay secrets. */

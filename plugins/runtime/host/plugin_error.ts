@@ -11,6 +11,7 @@ export const hostCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "FORBIDDEN",
   "METHOD_NOT_ALLOWED",
   "PLUGIN_DISABLED",
+  "CONSENT_REQUIRED",
   "UNSUPPORTED_MEDIA_TYPE",
   "MISDIRECTED_REQUEST",
   "QUEUE_FULL",

@@ -2,10 +2,11 @@
 // `compose.ts` makes one for the server, a page makes one for itself.
 
 import { AppError, toAppError } from "../contract/error.ts";
-import { type Grant, permissionsSchema } from "../contract/grant.ts";
-import type { ModelService } from "./broker.ts";
+import { type Grant, noPermissions, permissionsSchema } from "../contract/grant.ts";
+import type { AuthHost, ModelService } from "./broker.ts";
 import { createBus } from "./bus.ts";
 import type { SpawnCell } from "./cell.ts";
+import { describeGrantChange } from "./consent.ts";
 import { createEventJournal } from "./event_journal.ts";
 import type { AuditEntry, LogLine, PluginHost, PluginView, Principal } from "./host.ts";
 import { HostedPlugin } from "./hosted_plugin.ts";
@@ -32,6 +33,8 @@ export interface PluginHostDeps {
   plugins: readonly InstalledPlugin[];
   spawnCell: SpawnCell;
   models: ModelService;
+  /** Accounts, for plugins with the service "auth". */
+  auth?: AuthHost | undefined;
   /** Threads that all plugins share: the cores of the machine, or a budget that several hosts share. */
   threads: number | ThreadBudget;
   state: PluginStateStore;
@@ -81,6 +84,7 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
       state: deps.state.load(pluginId),
       spawnCell: deps.spawnCell,
       models: deps.models,
+      auth: deps.auth,
       threads,
       now,
       monotonicNow,
@@ -125,8 +129,9 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
     },
     manifest: (pluginId) => find(pluginId).known.manifest,
     async loadCode(pluginId) {
-      const { known } = find(pluginId);
+      const { known, held } = find(pluginId);
       if (known.problem !== undefined) throw known.problem;
+      if (held !== undefined) throw held;
       return await known.installed.loadCode();
     },
     config(pluginId) {
@@ -153,16 +158,17 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
       return journal.lines(pluginId, lines);
     },
     audit: (pluginId, limit) => find(pluginId).audit.tail(limit),
-    grants(pluginId) {
-      const { known, granted, missingGrants: missing } = find(pluginId);
-      return { requested: known.manifest.permissions, granted, missing };
-    },
-    async setGrants(pluginId, granted, principal) {
-      const grants = parseGrant(granted);
+    grants: (pluginId) => find(pluginId).grants,
+    async setGrants(pluginId, wanted, principal, { requested, consents = true } = {}) {
+      const granted = parseGrant(wanted);
+      let object = pluginId;
       await command(pluginId, "grant", principal, async (plugin) => {
-        await change(plugin, { grants });
-        journal.add(pluginId, { topic: "status", plugin: plugin.view() });
-      }, () => describeGrant(grants));
+        const { grants: before, held } = plugin;
+        object = describeGrantChange(before.granted, granted);
+        const looked = consents ? requested ?? before.requested : before.consented;
+        await change(plugin, { consent: { requested: looked ?? noPermissions, granted } });
+        if (held !== undefined) plugin.startIfWanted();
+      }, () => object);
     },
     get lastSeq() {
       return journal.lastSeq;
@@ -191,6 +197,7 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
     );
     if (!isNew) return;
     plugin.change(state);
+    journal.add(plugin.known.id, { topic: "status", plugin: plugin.view() });
     await deps.state.save(plugin.known.id, state);
   }
 
@@ -254,8 +261,4 @@ function parseGrant(granted: unknown): Grant {
   throw new AppError("INVALID_INPUT", `The grant is not valid: ${issues[0]?.message}`, {
     details: { issues },
   });
-}
-
-function describeGrant(granted: Grant): string {
-  return JSON.stringify(granted).slice(0, 500);
 }

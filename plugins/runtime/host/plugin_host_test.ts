@@ -243,6 +243,7 @@ Deno.test("a grant that is denied names the permission; a revoke holds at once a
   );
   assert.deepEqual(host.get("demo").missingGrants, ["models: tiny", "services: models"]);
   const denied = withCode("GRANT_DENIED", /services: models.*bkg plugin grant demo/);
+  await host.setGrants("demo", noPermissions, operator);
   await assert.rejects(bus.call("demo.echo", "tiny", options), denied);
   await host.setGrants(
     "demo",
@@ -250,7 +251,7 @@ Deno.test("a grant that is denied names the permission; a revoke holds at once a
     operator,
   );
   assert.deepEqual(host.get("demo").missingGrants, []);
-  assert.ok(saved.get("demo")?.grants);
+  assert.deepEqual(saved.get("demo")?.consent?.granted.models, ["tiny"]);
   const opened = await bus.call("demo.echo", "tiny", options);
   assert.equal(JSON.stringify(opened).includes("/models/"), false);
   assert.deepEqual([...last().files.values()], ["/models/tiny"]);

@@ -12,6 +12,7 @@ import type { Cell, CellExit, CellExitReason, SpawnCell } from "./cell.ts";
 import type { PluginLog } from "./plugin_log.ts";
 import { createMetricStore, type MetricStore } from "./metric_store.ts";
 import { disarmError, hostCodes } from "./plugin_error.ts";
+import { createServedCalls, type ServedCalls } from "./served_calls.ts";
 import type { Timers } from "./timers.ts";
 
 /** One version of a plugin, as the operator wants it to run. */
@@ -20,7 +21,8 @@ export interface CellPlan {
   limits: Limits;
   settings: unknown;
   loadCode(): Promise<string>;
-  openBroker(cell: Cell): Broker;
+  /** `calls`: of a plugin that may act for who calls it. */
+  openBroker(cell: Cell, calls: ServedCalls | undefined): Broker;
 }
 
 export interface StartCellDeps extends CellPlan {
@@ -93,6 +95,8 @@ export class RunningCell {
   /** On the monotonic clock. */
   lastUsedMs: number;
   readonly broker: Broker;
+  /** Undefined for a plugin that never acts for who calls it. */
+  readonly calls: ServedCalls | undefined;
   readonly #deps: StartCellDeps;
   #drained: (() => void) | undefined;
   #pinging = false;
@@ -109,7 +113,9 @@ export class RunningCell {
     this.startedAtMs = deps.now();
     this.startedMs = monotonicNow();
     this.lastUsedMs = this.#lastPingMs = this.#lastHealthMs = this.startedMs;
-    this.broker = deps.openBroker(cell);
+    const { services } = deps.manifest.permissions;
+    this.calls = services.includes("auth") ? createServedCalls() : undefined;
+    this.broker = deps.openBroker(cell, this.calls);
     this.release = () => {
       this.active--;
       this.lastUsedMs = monotonicNow();

@@ -18,6 +18,8 @@ export interface SupervisorDeps {
   pluginId: string;
   /** Why the plugin cannot start as it was found, such as a bad manifest. */
   problem: () => AppError | undefined;
+  /** Why no call may start it: CONSENT_REQUIRED. A start that is asked for finds out anew, by `plan`. */
+  held: () => AppError | undefined;
   /** Those of the next cell. */
   limits: () => Limits;
   /** Reads the plugin anew for the next cell; throws why there can be none. */
@@ -197,6 +199,9 @@ export class Supervisor {
 
   #refusal(): AppError | undefined {
     if (this.#closed) return this.#wasStopped();
+    // What runs is no start: those who wait for a slot of it wait on.
+    const held = this.#running === undefined ? this.#deps.held() : undefined;
+    if (held !== undefined) return held;
     const problem = this.#deps.problem();
     if (problem !== undefined) return problem;
     if (this.#blocked !== undefined) return this.#blocked;
@@ -296,6 +301,7 @@ export class Supervisor {
       if (this.#running === undefined) this.#setStatus("stopped");
       return;
     }
+    if (error.code === "CONSENT_REQUIRED") return this.#heldBack(error);
     this.#deps.log.write("host", "error", `The start failed: ${error.message}`);
     if (this.#running !== undefined) {
       this.#lastError = bareWire(error);
@@ -303,6 +309,14 @@ export class Supervisor {
       return;
     }
     this.#failed(error, { final: error.code === "INVALID_MANIFEST" });
+    this.#queue.rejectAll(error);
+  }
+
+  /** Nothing is wrong with the plugin, and to try again is of no use. */
+  #heldBack(error: AppError): void {
+    this.#deps.log.write("host", "warn", error.message);
+    if (this.#running !== undefined) return this.#deps.onStatus();
+    this.#setStatus("stopped");
     this.#queue.rejectAll(error);
   }
 

@@ -1,67 +1,178 @@
-// `bkg doctor`: whether the server answers and what ails its plugins. A container's health check calls it.
+// `bkg doctor`: whether the server answers, what ails its plugins, and whether the machine is fit for it. A container's
+// health check asks for the first two alone.
 
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { toPlainText } from "../../../plugins/runtime/contract/plain_text.ts";
 import type { PluginView } from "../../../plugins/runtime/host/host.ts";
-import { connect } from "../client.ts";
-import { clientOptions, type Command, exitCodes, isUnreachable } from "../command.ts";
+import { type Config, readConfig, readDatabaseUrl } from "../../config.ts";
+import { type Client, connect } from "../client.ts";
+import {
+  type Arguments,
+  clientOptions,
+  type CliIo,
+  type Command,
+  exitCodes,
+  isUnreachable,
+  UsageError,
+} from "../command.ts";
+import { checkClock } from "../doctor/clock.ts";
+import { checkDataFolder } from "../doctor/data_folder.ts";
+import { checkDatabase } from "../doctor/database.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { checkGpu, judgeAdapters, listAdapters } from "../doctor/gpu.ts";
+import { checkMemory } from "../doctor/memory.ts";
+import { checkPort, checkReach, checkTls } from "../doctor/network.ts";
 import { table } from "../terminal.ts";
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "Check that the server answers, and tell what ails its plugins.",
-  usage: ["doctor [--quiet] [--json]"],
+  summary: "Check the server, its plugins and this machine, and say what to do.",
+  usage: ["doctor [--server] [--quiet] [--json]", "doctor gpu [--json]"],
   options: {
     ...clientOptions,
+    server: { type: "boolean", description: "the server and its plugins alone" },
     quiet: { type: "boolean", short: "q", description: "print only what is wrong" },
   },
-  details: ["Exit code 0: the server is ready; 1: it is not; 3: nothing answers."],
+  details: [
+    "Each line is ok, warn or fail. Of another machine's server (--url) that server alone is checked.",
+    "Exit code 0: nothing fails; 1: something does; 3: no server answers.",
+  ],
   async run(args, io) {
-    const findings: Finding[] = [];
-    let code: number = exitCodes.ok;
-    const signal = AbortSignal.timeout(answerTimeoutMs);
-    try {
-      const client = await connect(args, {
-        ...io,
-        fetch: (url, init) => io.fetch(url, { ...init, signal }),
-      });
-      await client.get("/readyz");
-      findings.push({ ok: true, what: "server", message: `${client.url} is ready` });
-      const { plugins } = await client.get<{ plugins: PluginView[] }>("/api/plugins");
-      findings.push(...plugins.map(examine));
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      code = isUnreachable(error) ? exitCodes.unreachable : exitCodes.failed;
-      findings.push({ ok: false, what: "server", message: toPlainText(error.message, 500) });
+    const [only, ...more] = args.positionals;
+    if (more.length > 0 || (only !== undefined && only !== "gpu")) {
+      throw new UsageError(`bkg doctor checks all, or "gpu", not "${args.positionals.join(" ")}"`);
     }
-    const shown = findings.filter(({ ok }) => !ok || !args.flag("quiet"));
-    if (args.flag("json")) io.out(JSON.stringify(shown, null, 2) + "\n");
-    else if (shown.length > 0) {
-      io.out(table(shown.map(({ ok, what, message }) => [ok ? "ok" : "bad", what, message])));
+    if (only === "gpu") return await printAdapters(args, io);
+    const settings = await readSettings(args, io);
+    if ("state" in settings) return report([settings], args, io);
+    const isRemote = (args.text("url") ?? (io.env["BKG_URL"] || undefined)) !== undefined;
+    const { findings, state } = await checkServer(args, io);
+    if (!isRemote && !args.flag("server")) {
+      const isServed = state === "ready" || state === "ill";
+      findings.push(...await checkMachine(settings, { isServed }));
     }
-    return code;
+    const code = report(findings, args, io);
+    return state === "gone" ? exitCodes.unreachable : code;
   },
 };
+
+function report(findings: readonly Finding[], args: Arguments, io: CliIo): number {
+  const shown = findings.filter(({ state }) => state !== "ok" || !args.flag("quiet"));
+  if (args.flag("json")) io.out(JSON.stringify(shown, null, 2) + "\n");
+  else if (shown.length > 0) {
+    io.out(table(shown.map(({ state, what, message }) => [state, what, message])));
+  }
+  return findings.some(({ state }) => state === "fail") ? exitCodes.failed : exitCodes.ok;
+}
 
 /** A hung server counts as none; below the 5 s that the container's health check may take. */
 const answerTimeoutMs = 3000;
 
-interface Finding {
-  ok: boolean;
-  what: string;
-  message: string;
+interface ServerFindings {
+  findings: Finding[];
+  /** "stranger": something answers that is no bkg. */
+  state: "ready" | "ill" | "stranger" | "gone";
+}
+
+async function checkServer(args: Arguments, io: CliIo): Promise<ServerFindings> {
+  const findings: Finding[] = [];
+  const signal = AbortSignal.timeout(answerTimeoutMs);
+  try {
+    const client = await connect(args, {
+      ...io,
+      fetch: (input: RequestInfo | URL, init?: RequestInit) => io.fetch(input, { ...init, signal }),
+    });
+    await requireBkg(client);
+    await client.get("/readyz");
+    findings.push({ state: "ok", what: "server", message: `${client.url} is ready` });
+    const { plugins } = await client.get<{ plugins: PluginView[] }>("/api/plugins");
+    findings.push(...plugins.map(examine));
+    return { findings, state: "ready" };
+  } catch (error) {
+    const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+    if (!(error instanceof AppError) && !isTimeout) throw error;
+    const message = toPlainText(error.message, 500);
+    findings.push({ state: "fail", what: "server", message });
+    if (isTimeout || isUnreachable(error)) return { findings, state: "gone" };
+    return { findings, state: error.code === notBkg ? "stranger" : "ill" };
+  }
+}
+
+const notBkg = "PROTOCOL_VIOLATION";
+
+/** Another program may have the port, and answer whatever it likes. */
+async function requireBkg(client: Client): Promise<void> {
+  try {
+    const health = await client.get<{ status?: unknown } | null>("/healthz");
+    if (health?.status === "ok") return;
+  } catch (error) {
+    // A problem that is none of bkg's own has this code.
+    if (
+      !(error instanceof SyntaxError) && !(error instanceof AppError && error.code === "INTERNAL")
+    ) {
+      throw error;
+    }
+  }
+  throw new AppError(
+    notBkg,
+    `What answers at ${client.url} is no bkg: set BKG_PORT to another port`,
+  );
 }
 
 /** A plugin that fails is told of, but its server is well: a restart of the container would not help. */
-function examine({ id, status, lastError, missingGrants, healthy }: PluginView): Finding {
+function examine({ id, status, lastError, needsConsent, healthy }: PluginView): Finding {
   const what = `plugin ${id}`;
   if (status === "error") {
-    return { ok: false, what, message: toPlainText(lastError?.message ?? "it failed", 500) };
+    const message = toPlainText(lastError?.message ?? "it failed", 500);
+    return { state: "warn", what, message };
   }
-  if (missingGrants.length > 0) {
-    const missing = toPlainText(missingGrants.join(", "), 200);
-    return { ok: false, what, message: `was not granted ${missing}: bkg plugin grant ${id}` };
+  if (needsConsent) {
+    return { state: "warn", what, message: `waits for consent: bkg plugin grant ${id}` };
   }
-  if (healthy === false) return { ok: false, what, message: "its own health check fails" };
-  return { ok: true, what, message: status };
+  if (healthy === false) return { state: "warn", what, message: "its own health check fails" };
+  return { state: "ok", what, message: status };
+}
+
+interface Settings {
+  config: Config;
+  databaseUrl: string | undefined;
+}
+
+async function readSettings(args: Arguments, io: CliIo): Promise<Settings | Finding> {
+  const dataDir = args.text("data-dir");
+  try {
+    const config = readConfig(io.env, dataDir === undefined ? {} : { dataDir });
+    return { config, databaseUrl: await readDatabaseUrl(io.env) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { state: "fail", what: "settings", message: toPlainText(error.message, 500) };
+  }
+}
+
+async function checkMachine(
+  { config, databaseUrl: url }: Settings,
+  { isServed }: { isServed: boolean },
+): Promise<Finding[]> {
+  const nowMs = Date.now();
+  return [
+    ...config.warnings.map((message) => ({ state: "warn" as const, what: "settings", message })),
+    checkPort(config, isServed),
+    checkReach(config),
+    ...checkTls(config, nowMs),
+    ...await checkDataFolder(config.dataDir),
+    ...await checkDatabase({ dataDir: config.dataDir, url, isServed, nowMs }),
+    checkMemory(),
+    await checkGpu(),
+    await checkClock(config.dataDir, nowMs),
+  ];
+}
+
+async function printAdapters(args: Arguments, io: CliIo): Promise<number> {
+  const adapters = await listAdapters();
+  if (args.flag("json")) io.out(JSON.stringify(adapters) + "\n");
+  else {
+    const { state, what, message } = judgeAdapters(adapters);
+    io.out(table([[state, what, message]]));
+  }
+  return exitCodes.ok;
 }

@@ -26,25 +26,70 @@ Deno.test("doctor: a server that is well, with a plugin that is not", async () =
   await (await server.fetch("/api/plugins/broken/start", { method: "POST" })).body?.cancel();
   const after = terminal(env);
   assert.equal(await runCli(["doctor", "--quiet"], after.io), 0);
-  assert.match(after.printed.out, /^bad {2}plugin broken {2}.*the disk is on fire/);
+  assert.match(after.printed.out, /^warn {2}plugin broken {2}.*the disk is on fire/);
   assert.doesNotMatch(after.printed.out.trimEnd(), /\p{Cc}/u);
 
   const wrongKey = terminal({ BKG_TOKEN: token, BKG_URL: server.url });
   assert.equal(await runCli(["doctor"], wrongKey.io), 1);
-  assert.match(wrongKey.printed.out, /^ok +server .*\nbad +server +Send a valid key/);
+  assert.match(wrongKey.printed.out, /^ok +server .*\nfail +server +Send a valid key/);
 
   await server.end("SIGTERM");
   const gone = terminal(env);
   assert.equal(await runCli(["doctor", "--json"], gone.io), 3);
-  const [finding] = JSON.parse(gone.printed.out) as { ok: boolean; what: string }[];
-  assert.deepEqual([finding?.ok, finding?.what], [false, "server"]);
+  const [finding] = JSON.parse(gone.printed.out) as { state: string; what: string }[];
+  assert.deepEqual([finding?.state, finding?.what], ["fail", "server"]);
 });
 
-Deno.test("doctor: no key yet is no server", async () => {
+Deno.test("doctor: before the first start it tells what is amiss with the machine", async () => {
   await using folder = await makeFolder();
-  const { io, printed } = terminal({ BKG_DATA_DIR: folder.path });
-  assert.equal(await runCli(["doctor", "-q"], io), 3);
-  assert.match(printed.out, /^bad {2}server {2}There is no key/);
+  await using stranger = serve(() => new Response("<html>", { status: 200 }));
+  const port = new URL(stranger.url).port;
+  const env = { BKG_DATA_DIR: folder.path, BKG_PORT: port, BKG_TRUSTED_PROXIES: "10.0.0.1" };
+  await Deno.chmod(folder.path, 0o755);
+  const { io, printed } = terminal(env);
+  assert.equal(await runCli(["doctor"], io), 3);
+  assert.match(printed.out, /^fail +server +There is no key/);
+  const stateOf = (what: string) =>
+    new RegExp(`^(\\w+) +${what} +(.*)$`, "m").exec(printed.out)?.slice(1) ?? [];
+  assert.match(stateOf("port").join(), /^fail,.*is in use, but not by this bkg: set BKG_PORT/);
+  assert.match(stateOf("reach").join(), /^warn,.*BKG_TRUSTED_PROXIES: add "loopback"/);
+  assert.match(stateOf("data folder").join(), /^warn,.*chmod 700/);
+  assert.match(stateOf("database").join(), /^ok,PGlite/);
+  assert.match(stateOf("clock").join(), /^ok,/);
+  for (const what of ["disk", "memory", "GPU"]) assert.equal(stateOf(what).length, 2, what);
+
+  const bad = terminal({ ...env, BKG_TLS_CERT: "/x" });
+  assert.equal(await runCli(["doctor"], bad.io), 1);
+  assert.match(bad.printed.out, /^fail {2}settings {2}BKG_TLS_KEY must be set.*\n$/);
+  const only = terminal(env);
+  assert.equal(await runCli(["doctor", "--server", "-q"], only.io), 3);
+  assert.match(only.printed.out, /^fail {2}server {2}There is no key.*\n$/);
+});
+
+Deno.test("doctor: what answers and is no bkg fails, and the port with it", async () => {
+  await using folder = await makeFolder();
+  for (
+    const [body, status] of [["<html>", 200], ["<html>", 404], ["{}", 200], ["null", 200]] as const
+  ) {
+    await using stranger = serve(() => new Response(body, { status }));
+    const env = {
+      BKG_TOKEN: token,
+      BKG_PORT: new URL(stranger.url).port,
+      BKG_DATA_DIR: folder.path,
+    };
+    const { io, printed } = terminal(env);
+    assert.equal(await runCli(["doctor", "--json"], io), 1);
+    const failed = (JSON.parse(printed.out) as { state: string; what: string; message: string }[])
+      .filter(({ state }) => state === "fail");
+    assert.deepEqual(failed.map(({ what }) => what), ["server", "port"], printed.out);
+    assert.match(failed[0]!.message, /is no bkg: set BKG_PORT/);
+  }
+});
+
+Deno.test("doctor: an unknown part is a mistake on the command line", async () => {
+  const { io, printed } = terminal({});
+  assert.equal(await runCli(["doctor", "cpu"], io), 2);
+  assert.match(printed.err, /"gpu", not "cpu"/);
 });
 
 Deno.test("doctor: a server that drains is not ready", async () => {
@@ -53,7 +98,7 @@ Deno.test("doctor: a server that drains is not ready", async () => {
   );
   const { io, printed } = terminal({ BKG_TOKEN: token, BKG_URL: server.url });
   assert.equal(await runCli(["doctor", "-q"], io), 1);
-  assert.equal(printed.out, "bad  server  The server is shutting down\n");
+  assert.equal(printed.out, "fail  server  The server is shutting down\n");
 });
 
 Deno.test("doctor: a server that hangs counts as gone, within the health check's 5 s", async () => {
@@ -118,6 +163,7 @@ function terminal(env: Record<string, string>) {
     interactive: false,
     readAll: () => Promise.resolve(""),
     openPrompt: () => assert.fail("nothing is asked"),
+    askSecret: () => assert.fail("nothing is asked"),
     fetch,
   };
   return { io, printed };

@@ -10,8 +10,8 @@ export const login: Command = {
   usage: ["login [--json]"],
   options: clientOptions,
   details: [
-    "The link signs in once, within 15 minutes; the session it begins lasts 30 days, or until it",
-    "signs out.",
+    'The link signs in once, within 15 minutes, as the user "admin"; the session it begins lasts',
+    "30 days from its last use, a year at most, or until it signs out.",
   ],
   async run(args, io) {
     const client = await connect(args, io);

@@ -1,12 +1,7 @@
 // `bkg plugin ...`: what an operator sees of plugins and does to them.
 
 import { toPlainLines } from "../../../plugins/runtime/contract/plain_text.ts";
-import type {
-  LogLine,
-  PluginHost,
-  PluginTelemetry,
-  PluginView,
-} from "../../../plugins/runtime/host/host.ts";
+import type { LogLine, PluginTelemetry, PluginView } from "../../../plugins/runtime/host/host.ts";
 import { type Client, connect } from "../client.ts";
 import {
   type Arguments,
@@ -28,13 +23,25 @@ export const plugin: Command = {
     "plugin start|stop|restart ID",
     "plugin logs ID [--lines N]",
     "plugin invoke ID CAPABILITY [JSON|-] [--stream]",
-    "plugin grant ID [--all | --none | --models A,B] [--yes]",
+    "plugin grant ID [--all | --none | --only NAME | --deny NAME | --models A,B] [--yes]",
   ],
   options: {
     lines: { type: "string", value: "N", description: "logs: how many lines (default 50)" },
     stream: { type: "boolean", description: "invoke: print each item as it comes" },
     all: { type: "boolean", description: "grant: all that the plugin asks for" },
     none: { type: "boolean", description: "grant: nothing" },
+    only: {
+      type: "string",
+      value: "NAME",
+      multiple: true,
+      description: 'grant: this alone, such as "fetch" or "models: tiny"; may be repeated',
+    },
+    deny: {
+      type: "string",
+      value: "NAME",
+      multiple: true,
+      description: "grant: all that is asked for, without this; may be repeated",
+    },
     models: {
       type: "string",
       value: "A,B",
@@ -88,7 +95,7 @@ async function list({ client, args, io }: PluginAction): Promise<number> {
   const rows = plugins.map((plugin, index) => [
     plugin.id,
     plugin.version,
-    plugin.enabled ? plugin.status : "disabled",
+    statusOf(plugin),
     megabytes(telemetry[index]?.usage?.rssBytes),
     String(telemetry[index]?.requests ?? 0),
     plugin.missingGrants.length === 0 ? "-" : plugin.missingGrants.join(", "),
@@ -155,8 +162,13 @@ function printJson(io: CliIo, value: unknown): number {
   return exitCodes.ok;
 }
 
+/** Of a plugin that runs: that a newer version of it waits is told beside it. */
+function statusOf({ enabled, status, needsConsent }: PluginView): string {
+  const word = enabled ? status : "disabled";
+  if (!needsConsent) return word;
+  return status === "stopped" && enabled ? "needs consent" : `${word}, needs consent`;
+}
+
 function megabytes(bytes: number | undefined): string {
   return bytes === undefined ? "-" : `${Math.round(bytes / 1_048_576)} MB`;
 }
-
-export type Grants = ReturnType<PluginHost["grants"]>;

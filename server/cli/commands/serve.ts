@@ -1,7 +1,7 @@
 // `bkg serve`: starts the server in this process and tells a person how to chat with it.
 
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
-import { type ConfigOverrides, readConfig, readDatabaseUrl } from "../../config.ts";
+import { type ConfigOverrides, readConfig, readDatabaseUrl, readSecret } from "../../config.ts";
 import { createLogger } from "../../log.ts";
 import { type Compose, type ReadyFacts, runServer } from "../../main.ts";
 import { programName } from "../program_name.ts";
@@ -24,15 +24,20 @@ export const serve: Command = {
   },
   details: [
     "Environment (flags win):",
-    "  BKG_HOST             address to bind (127.0.0.1); beyond loopback a key must exist already",
+    "  BKG_HOST             address to bind (127.0.0.1); beyond loopback somebody must own it:",
+    "                       BKG_ADMIN_PASSWORD, or a key that exists already",
     "  BKG_PORT             port (43119)",
     "  BKG_DATA_DIR         key, models, database (the system's place for a program's data)",
+    '  BKG_ADMIN_PASSWORD   of the user "admin", set at the first start; from then on it is ignored',
     "  BKG_DATABASE_URL     postgres://… of version 14 or newer (a database in the data folder)",
     "  BKG_MODEL_PATHS      more folders with GGUF files, separated by ':' (';' on Windows)",
     "  BKG_PLUGIN_PATHS     folders of further plugins, separated likewise",
     "  BKG_PUBLIC_URL       where a proxy serves this server; may have a path",
     "  BKG_ALLOWED_HOSTS    more names under which it is reached, separated by ','",
     "  BKG_ALLOWED_ORIGINS  pages of other origins that may call it, separated by ','",
+    "  BKG_TRUSTED_PROXIES  addresses, ranges, loopback, private: whose X-Forwarded-* is believed",
+    "  BKG_TLS_CERT         PEM: the certificate, to speak TLS without a proxy; renewals are noticed",
+    "  BKG_TLS_KEY          PEM: its key",
     "  BKG_LOG_LEVEL        debug, info, warn or error (info)",
   ],
   async run(args, io) {
@@ -54,6 +59,7 @@ export const serve: Command = {
       await runServer(config, {
         compose: async (parts) => await (await loadCompose())(parts),
         databaseUrl: await readDatabaseUrl(io.env),
+        adminPassword: await readSecret(io.env, "BKG_ADMIN_PASSWORD"),
         log,
         makeKey: args.flag("make-key"),
         step: (line) => io.out(`${line}\n`),

@@ -4,7 +4,8 @@ create table plugins (
   id text primary key,
   enabled boolean not null,
   autostart boolean,
-  grants jsonb,
+  -- {requested, granted}: what an administrator looked at, and what of it was given.
+  consent jsonb,
   settings jsonb,
   secrets jsonb,
   limits jsonb,
@@ -117,7 +118,7 @@ create table usage (
   prompt_tokens bigint not null,
   completion_tokens bigint not null,
   busy_ms bigint not null,
-  primary key (day, user_id, key_id, capability)
+  primary key (day, user_id, key_id, plugin_id, capability)
 );
 
 -- What an admin set for the whole server; the environment wins over it.
@@ -132,33 +133,40 @@ create table chats (
   user_id text not null references users on delete cascade,
   id text not null,
   title text not null,
-  -- Messages and whatever else the page keeps of a chat; null once it is deleted.
-  content jsonb,
+  -- JSON, kept as text because jsonb refuses what a model may write, such as NUL; null once the chat is deleted.
+  content text,
+  -- Of the content, so that what is read at once can be bounded before it is read.
+  bytes bigint not null,
   -- Counts up with each change of it, so that two devices do not overwrite each other.
   version bigint not null,
+  -- Counts up over all chats of the user: what a device has not seen yet has a higher one.
+  change bigint not null,
   created_at_ms bigint not null,
   updated_at_ms bigint not null,
   deleted_at_ms bigint,
   primary key (user_id, id)
 );
 
-create index chats_updated_at_ms on chats (user_id, updated_at_ms);
+create index chats_change on chats (user_id, change);
+create index chats_deleted_at_ms on chats (deleted_at_ms) where deleted_at_ms is not null;
 
 -- A model under another name, with a system prompt and parameters.
 create table presets (
   id text primary key,
   user_id text not null references users on delete cascade,
-  -- As clients name it; one name, one preset.
-  name text not null unique,
+  -- As clients name it.
+  name text not null,
   -- Whether others may use it.
   shared boolean not null,
   model text not null,
   system_prompt text not null,
   parameters jsonb not null,
-  updated_at_ms bigint not null
+  created_at_ms bigint not null,
+  updated_at_ms bigint not null,
+  unique (user_id, name)
 );
 
-create index presets_user_id on presets (user_id);
+create unique index presets_shared_name on presets (name) where shared;
 
 -- Files of versions without a database, each taken over once.
 create table imported_files (

@@ -39,7 +39,7 @@ export function preflight(scope: RequestScope, request: Request): Response {
   const headers = plainHeaders(scope, "text/plain");
   delete headers["content-type"];
   const asked = request.headers.get("access-control-request-headers") ?? "";
-  headers["access-control-allow-methods"] = "GET, POST, PUT, DELETE";
+  headers["access-control-allow-methods"] = "GET, POST, PUT, PATCH, DELETE";
   headers["access-control-allow-headers"] = /^[\w\s,-]{0,1000}$/.test(asked) && asked !== ""
     ? asked
     : "authorization, content-type, accept";
@@ -55,5 +55,11 @@ export function shareWith(origin: string, response: Response): void {
   const { headers } = response;
   headers.set("access-control-allow-origin", origin);
   headers.append("vary", "Origin");
-  headers.set("access-control-expose-headers", "x-request-id, retry-after");
+  headers.set("access-control-expose-headers", exposedHeaders);
 }
+
+/** What a page elsewhere may read of an answer, beside what every page may. */
+const exposedHeaders = [
+  ...["x-request-id", "retry-after", "ratelimit", "ratelimit-policy"],
+  ...["etag", "content-range", "x-bkg-digest"],
+].join(", ");

@@ -21,7 +21,7 @@ export function docsRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "getOpenApi",
       summary: "This document; with a key, the capabilities of the installed plugins too",
       tag: "system",
-      open: true,
+      open: "optional",
       output: z.looseObject({ openapi: z.string() }),
     }),
     async (context) => {
@@ -36,7 +36,7 @@ export function docsRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "getDocs",
       summary: "The operations as a page",
       tag: "system",
-      open: true,
+      open: "optional",
       outputType: "text/html",
     }),
     async (context) => {

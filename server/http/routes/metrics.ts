@@ -12,6 +12,7 @@ export function metricsRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "getMetrics",
       summary: "Metrics as Prometheus text",
       tag: "system",
+      scope: "metrics:read",
       outputType: "text/plain",
     }),
     async (context) =>

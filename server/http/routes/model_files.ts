@@ -19,6 +19,7 @@ export function modelFileRoutes(hono: Hono<HttpEnv>, { modelFiles, streams }: Ro
       summary: "One model and its files",
       description: "Waits for the digests of files that were not asked for before",
       tag: "models",
+      scope: "models:read",
       output: modelWithFilesSchema,
     }),
     async (context) => {
@@ -32,6 +33,7 @@ export function modelFileRoutes(hono: Hono<HttpEnv>, { modelFiles, streams }: Ro
       id: "getModelFile",
       summary: "The bytes of a model's file, or, by Range, some of them; its ETag is its digest",
       tag: "models",
+      scope: "models:read",
       outputType: "application/octet-stream",
     }),
     async (context) => {

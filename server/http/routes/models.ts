@@ -14,6 +14,7 @@ export function modelRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "listModels",
       summary: "The models of this host",
       tag: "models",
+      scope: "models:read",
       output: z.object({ models: z.array(modelSchema) }),
     }),
     async (context) => json(context.env, { models: (await deps.models.list()).map(publicModel) }),

@@ -3,12 +3,14 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { AppError, toAppError } from "../../../plugins/runtime/contract/error.ts";
-import type { ModelRecord } from "../../../models/model.ts";
+import type { Identity } from "../../auth/authenticator.ts";
+import { findNamedModel, listNamedModels, openAiModel, withPreset } from "../openai/named_model.ts";
 import {
   type Answering,
+  type ChatInput,
   chatRequest,
+  type CompletionInput,
   completionRequest,
-  type GenerationInput,
   parseChatRequest,
   parseCompletionRequest,
 } from "../openai/request.ts";
@@ -19,37 +21,45 @@ import {
   readDelta,
   readResult,
 } from "../openai/response.ts";
+import type { Preset } from "../../services/preset_store.ts";
 import { operation } from "../operation.ts";
 import { json, openAiError } from "../reply.ts";
 import type { HttpEnv, RequestScope, RouteDeps } from "../services.ts";
 import { event, eventStream } from "../sse.ts";
+import { callOptions } from "./capabilities.ts";
 
 export function openAiRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
-  const { models, body } = deps;
+  const { body } = deps;
   hono.get(
     "/v1/models",
     operation({
       id: "listOpenAiModels",
-      summary: "The models of this host",
+      summary: "The models of this host, and the presets that the caller may use",
       tag: "openai",
+      scope: "models:read",
       openAi: true,
       output: z.object({ object: z.literal("list"), data: z.array(openAiModelSchema) }),
     }),
     async (context) => {
-      return json(context.env, { object: "list", data: (await models.list()).map(openAiModel) });
+      const { id: userId } = context.env.principal!;
+      return json(context.env, { object: "list", data: await listNamedModels(deps, { userId }) });
     },
   );
   hono.get(
     "/v1/models/:model{.+}",
     operation({
       id: "getOpenAiModel",
-      summary: "One model",
+      summary: "One model or preset",
       tag: "openai",
+      scope: "models:read",
       openAi: true,
       output: openAiModelSchema,
     }),
-    async (context) =>
-      json(context.env, openAiModel(await findModel(deps, context.req.param("model") ?? ""))),
+    async (context) => {
+      const { id: userId } = context.env.principal!;
+      const name = context.req.param("model") ?? "";
+      return json(context.env, openAiModel(await findNamedModel(deps, { name, userId })));
+    },
   );
   hono.post(
     "/v1/chat/completions",
@@ -57,6 +67,7 @@ export function openAiRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "createChatCompletion",
       summary: "Continues a chat",
       tag: "openai",
+      scope: "invoke",
       openAi: true,
       streams: true,
       input: chatRequest,
@@ -73,6 +84,7 @@ export function openAiRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "createCompletion",
       summary: "Continues a text",
       tag: "openai",
+      scope: "invoke",
       openAi: true,
       streams: true,
       input: completionRequest,
@@ -85,11 +97,8 @@ export function openAiRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
   );
 }
 
-interface Generation extends Answering {
-  kind: CompletionFacts["kind"];
-  input: GenerationInput;
-  deps: RouteDeps;
-}
+type Asked = { kind: "chat"; input: ChatInput } | { kind: "text"; input: CompletionInput };
+type Generation = Asked & Answering & { deps: RouteDeps };
 
 const openAiModelSchema = z.object({
   id: z.string(),
@@ -101,22 +110,25 @@ const openAiModelSchema = z.object({
 async function generate(
   request: Request,
   scope: RequestScope,
-  { kind, input, stream, includeUsage, deps }: Generation,
+  { stream, includeUsage, deps, ...asked }: Generation,
 ): Promise<Response> {
-  const { bus } = deps.host;
+  const { bus } = deps;
+  const principal = scope.principal!;
+  const { kind } = asked;
+  const { model: name } = asked.input;
   const capability = kind === "chat" ? "llm.chat" : "llm.complete";
-  requireCapability(deps, capability);
-  await findModel(deps, input.model);
+  requireCapability(deps, capability, principal);
+  const { preset } = await findNamedModel(deps, { name, userId: principal.id });
+  const input = preset === undefined ? asked.input : presetInput(asked, preset);
   const facts: CompletionFacts = {
     kind,
     id: `${kind === "chat" ? "chatcmpl" : "cmpl"}-${crypto.randomUUID().replaceAll("-", "")}`,
     created: Math.floor(Date.now() / 1000),
-    model: input.model,
+    model: name,
     fingerprint: `bkg-${deps.config.version}`,
   };
-  const principal = scope.principal!;
   if (!stream) {
-    const result = await bus.call(capability, input, { principal, signal: request.signal });
+    const result = await bus.call(capability, input, callOptions(scope, request.signal));
     return json(scope, completion(facts, readResult(result)));
   }
   const chunks = chunksOf(facts, includeUsage);
@@ -128,7 +140,7 @@ async function generate(
     return whole;
   };
   return eventStream(request, scope, {
-    open: (signal) => bus.stream(capability, input, { principal, signal }),
+    open: (signal) => bus.stream(capability, input, callOptions(scope, signal)),
     item: (value) => started(event(chunks.delta(readDelta(value)))),
     end: (value) => {
       const events = chunks.end(readResult(value)).map((chunk) => event(chunk)).join("");
@@ -142,26 +154,20 @@ async function generate(
   });
 }
 
-function requireCapability({ host }: RouteDeps, capability: string): void {
+function presetInput(asked: Asked, preset: Preset): ChatInput {
+  if (asked.kind === "chat") return withPreset(asked.input, preset);
+  throw new AppError(
+    "UNSUPPORTED_FEATURE",
+    `"${preset.name}" is a preset, and those are for chats: name a model here`,
+    { details: { param: "model" } },
+  );
+}
+
+function requireCapability({ bus }: RouteDeps, capability: string, principal: Identity): void {
   try {
-    host.bus.find(capability);
+    bus.find(capability, principal);
   } catch (cause) {
+    if (!(cause instanceof AppError) || cause.code !== "NOT_FOUND") throw cause;
     throw new AppError("UNAVAILABLE", `No plugin here offers "${capability}"`, { cause });
   }
-}
-
-async function findModel({ models }: RouteDeps, id: string): Promise<ModelRecord> {
-  try {
-    return await models.get(id);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "NOT_FOUND") throw error;
-    throw new AppError("NOT_FOUND", `${error.message}; GET /v1/models lists what there is`, {
-      details: { param: "model", openAiCode: "model_not_found" },
-      cause: error,
-    });
-  }
-}
-
-function openAiModel({ id, createdAtMs }: ModelRecord): z.infer<typeof openAiModelSchema> {
-  return { id, object: "model", created: Math.floor(createdAtMs / 1000), owned_by: "bkg" };
 }

@@ -3,12 +3,14 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { type Limits, limitsSchema } from "../../../plugins/runtime/contract/manifest.ts";
+import { namesOfChange } from "../../../plugins/runtime/host/plugin_config.ts";
+import { audited } from "../audited.ts";
 import { operation } from "../operation.ts";
 import { json } from "../reply.ts";
 import type { HttpEnv, RouteDeps } from "../services.ts";
 import { validate } from "../validate.ts";
 
-export function pluginConfigRoutes(hono: Hono<HttpEnv>, { host, body }: RouteDeps): void {
+export function pluginConfigRoutes(hono: Hono<HttpEnv>, { host, audit, body }: RouteDeps): void {
   hono.get(
     "/api/plugins/:id/config",
     operation({
@@ -16,6 +18,7 @@ export function pluginConfigRoutes(hono: Hono<HttpEnv>, { host, body }: RouteDep
       summary: "A plugin's settings with their schema, its limits, and whether it is enabled",
       description: "Settings that the schema marks 'writeOnly' are named in 'secretsSet' alone",
       tag: "plugins",
+      scope: "plugins:read",
       output: configSchema,
     }),
     (context) => json(context.env, host.config(context.req.param("id") ?? "")),
@@ -26,16 +29,21 @@ export function pluginConfigRoutes(hono: Hono<HttpEnv>, { host, body }: RouteDep
       id: "configurePlugin",
       summary: "Changes what is given, and puts it in force",
       tag: "plugins",
+      scope: "plugins:manage",
       input: changeSchema,
       output: configSchema,
     }),
     async (context) => {
       const change = validate(changeSchema, await body.json(context.req.raw));
-      const { principal } = context.env;
-      return json(
-        context.env,
-        await host.configure(context.req.param("id") ?? "", change, principal!),
-      );
+      const pluginId = context.req.param("id") ?? "";
+      const config = await audited(context.env, audit, {
+        action: "plugin.configure",
+        // Names alone: a value may be a secret.
+        object: () => namesOfChange(change).join(" "),
+        pluginId,
+        run: () => host.configure(pluginId, change, context.env.principal!),
+      });
+      return json(context.env, config);
     },
   );
 }

@@ -16,6 +16,7 @@ export function pluginFileRoutes(hono: Hono<HttpEnv>, { host }: RouteDeps): void
       id: "getPluginManifest",
       summary: "A plugin's plugin.json",
       tag: "plugins",
+      scope: "plugins:read",
       output: z.looseObject({ id: z.string(), version: z.string(), browser: z.boolean() }),
     }),
     (context) => json(context.env, host.manifest(context.req.param("id") ?? "")),
@@ -26,6 +27,7 @@ export function pluginFileRoutes(hono: Hono<HttpEnv>, { host }: RouteDeps): void
       id: "getPluginBundle",
       summary: "The bundle of a plugin that runs in browsers; 'x-bkg-digest' is its SHA-256",
       tag: "plugins",
+      scope: "plugins:read",
       outputType: "text/javascript",
     }),
     async (context) => {

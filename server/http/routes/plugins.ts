@@ -3,15 +3,16 @@
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
-import { permissionsSchema } from "../../../plugins/runtime/contract/grant.ts";
+import { audited } from "../audited.ts";
 import { operation } from "../operation.ts";
 import { json } from "../reply.ts";
 import type { HttpEnv, RouteDeps } from "../services.ts";
 import { validate } from "../validate.ts";
 import { answerCall } from "./capabilities.ts";
+import { pluginGrantRoutes } from "./plugin_grants.ts";
 
 export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
-  const { host, body } = deps;
+  const { host, bus, audit, body } = deps;
   const id = (context: Context<HttpEnv>) => context.req.param("id") ?? "";
 
   hono.get(
@@ -20,13 +21,20 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "listPlugins",
       summary: "All plugins with their status",
       tag: "plugins",
+      scope: "plugins:read",
       output: z.object({ plugins: z.array(pluginSchema) }),
     }),
     (context) => json(context.env, { plugins: host.list() }),
   );
   hono.get(
     "/api/plugins/:id",
-    operation({ id: "getPlugin", summary: "One plugin", tag: "plugins", output: pluginSchema }),
+    operation({
+      id: "getPlugin",
+      summary: "One plugin",
+      tag: "plugins",
+      scope: "plugins:read",
+      output: pluginSchema,
+    }),
     (context) => json(context.env, host.get(id(context))),
   );
   for (const action of ["start", "stop", "restart"] as const) {
@@ -36,9 +44,19 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
         id: `${action}Plugin`,
         summary: actionSummaries[action],
         tag: "plugins",
+        scope: "plugins:manage",
         output: pluginSchema,
       }),
-      async (context) => json(context.env, await host[action](id(context), context.env.principal!)),
+      async (context) => {
+        const pluginId = id(context);
+        const view = await audited(context.env, audit, {
+          action: `plugin.${action}`,
+          object: () => `plugin:${pluginId}`,
+          pluginId,
+          run: () => host[action](pluginId, context.env.principal!),
+        });
+        return json(context.env, view);
+      },
     );
   }
   hono.get(
@@ -47,6 +65,7 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "getPluginTelemetry",
       summary: "Memory, CPU, threads and calls of a plugin's cell",
       tag: "plugins",
+      scope: "plugins:read",
       output: telemetrySchema,
     }),
     async (context) => json(context.env, await host.telemetry(id(context))),
@@ -57,6 +76,7 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "listPluginLogs",
       summary: "The last lines that a plugin, or the host about it, wrote; oldest first",
       tag: "plugins",
+      scope: "logs:read",
       query: [{ name: "lines", description: "how many lines", schema: countSchema }],
       output: z.object({ lines: z.array(z.looseObject({ message: z.string() })) }),
     }),
@@ -68,36 +88,13 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       id: "listPluginAudit",
       summary: "Who called, what the plugin asked of the host, and what became of it; newest last",
       tag: "plugins",
+      scope: "logs:read",
       query: [{ name: "limit", description: "how many entries", schema: countSchema }],
       output: z.object({ entries: z.array(z.looseObject({ action: z.string() })) }),
     }),
     (context) => json(context.env, { entries: host.audit(id(context), count(context, "limit")) }),
   );
-  hono.get(
-    "/api/plugins/:id/grants",
-    operation({
-      id: "getPluginGrants",
-      summary: "What a plugin asks for and what it was given",
-      tag: "plugins",
-      output: grantsSchema,
-    }),
-    (context) => json(context.env, host.grants(id(context))),
-  );
-  hono.put(
-    "/api/plugins/:id/grants",
-    operation({
-      id: "setPluginGrants",
-      summary: "Replaces what a plugin is given",
-      tag: "plugins",
-      input: permissionsSchema,
-      output: grantsSchema,
-    }),
-    async (context) => {
-      const granted = validate(permissionsSchema, await body.json(context.req.raw));
-      await host.setGrants(id(context), granted, context.env.principal!);
-      return json(context.env, host.grants(id(context)));
-    },
-  );
+  pluginGrantRoutes(hono, deps);
   hono.post(
     "/api/plugins/:id/invoke",
     operation({
@@ -105,14 +102,16 @@ export function pluginRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       summary: "Calls one of a plugin's capabilities",
       description: "Answers events when asked by 'Accept: text/event-stream'",
       tag: "plugins",
+      scope: "invoke",
       input: invokeSchema,
       output: z.unknown(),
       streams: true,
     }),
     async (context) => {
-      const pluginId = host.get(id(context)).id;
+      const pluginId = id(context);
       const call = validate(invokeSchema, await body.json(context.req.raw));
-      if (host.bus.find(call.capability).pluginId !== pluginId) {
+      const target = bus.find(call.capability, context.env.principal!);
+      if (target.pluginId !== pluginId) {
         throw new AppError(
           "NOT_FOUND",
           `Plugin "${pluginId}" has no capability "${call.capability}"`,
@@ -142,6 +141,7 @@ const pluginSchema = z.looseObject({
   restarts: z.int(),
   capabilities: z.array(z.looseObject({ id: z.string(), title: z.string() })),
   missingGrants: z.array(z.string()),
+  needsConsent: z.boolean(),
 }).meta({ id: "Plugin" });
 
 const telemetrySchema = z.looseObject({
@@ -153,12 +153,6 @@ const telemetrySchema = z.looseObject({
   queued: z.int(),
   metrics: z.record(z.string(), z.number()),
 }).meta({ id: "PluginTelemetry" });
-
-const grantsSchema = z.object({
-  requested: permissionsSchema,
-  granted: permissionsSchema,
-  missing: z.array(z.string()),
-}).meta({ id: "PluginGrants" });
 
 const invokeSchema = z.object({ capability: z.string(), payload: z.unknown() });
 const countSchema = z.int().min(1).max(10_000).default(200);

@@ -4,6 +4,7 @@
 import type { Context, Hono } from "hono";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { isKnownTag } from "../range.ts";
+import { withRule } from "../route_rules.ts";
 import type { HttpConfig, HttpEnv, RouteDeps } from "../services.ts";
 import type { StaticFile, StaticFiles } from "../static_files.ts";
 
@@ -15,14 +16,15 @@ export function isPagePath(path: string): boolean {
 export function uiRoutes(hono: Hono<HttpEnv>, { ui, config }: RouteDeps): void {
   if (ui === undefined) return;
   let page: Promise<StaticFile> | undefined;
-  for (const path of [...pagePaths, "/plugins/*"]) {
-    hono.get(path, async (context) => answer(context, await (page ??= pageFor(ui, config))));
-  }
-  hono.get("/assets/*", (context) => {
+  const answerPage = async (context: Context<HttpEnv>) =>
+    answer(context, await (page ??= pageFor(ui, config)));
+  for (const path of [...pagePaths, "/plugins/*"]) hono.get(path, withRule("page", answerPage));
+  const answerFile = (context: Context<HttpEnv>) => {
     const file = ui.get(context.env.path);
     if (file === undefined) throw new AppError("NOT_FOUND", "There is no such file");
     return answer(context, file);
-  });
+  };
+  hono.get("/assets/*", withRule("page", answerFile));
 }
 
 /** What a person sees at an address where nothing is: the page, which says so. */
@@ -45,6 +47,11 @@ const pagePaths: ReadonlySet<string> = new Set([
   "/dashboard",
   "/plugins",
   "/chats",
+  "/api-keys",
+  "/account",
+  "/users",
+  "/audit",
+  "/settings",
   "/sign-in",
 ]);
 

@@ -15,6 +15,7 @@ Deno.test("ui: without files nothing is served, and no file is found by a path t
   const { get } = createPage();
   for (
     const path of [
+      "/assets",
       "/assets/",
       "/assets/none.js",
       "/assets/..%2fsecret",
@@ -23,7 +24,7 @@ Deno.test("ui: without files nothing is served, and no file is found by a path t
   ) {
     assert.equal((await get(path)).status, 404, path);
   }
-  for (const path of ["/dashboard/", "/index.html", "/chat", "/assets", "/api/plugins"]) {
+  for (const path of ["/dashboard/", "/index.html", "/chat", "/api/plugins"]) {
     assert.equal((await get(path)).status, 401, path);
   }
   assert.equal((await get("/", { host: "evil.example" })).status, 421);

@@ -65,6 +65,8 @@ export async function signIn(page: Page, server: ServerProcess, path = "dashboar
   const response = await server.fetch("/auth/codes", { method: "POST" });
   const { code } = await response.json() as { code: string };
   await page.goto(`${server.url}/${path}#code=${code}`);
+  // Not the sign-in page, which is there while the code is exchanged.
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
   // Not the heading that stands in while the page's script comes.
   await page.locator("main > :not(bkg-page-header)").getByRole("heading", { level: 1 }).first()
     .waitFor();

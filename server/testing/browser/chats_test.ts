@@ -148,7 +148,8 @@ Deno.test({
       "IDBFactory.prototype.open = () => { throw new DOMException('', 'SecurityError'); }",
     );
     await signIn(page, test.server, "chats");
-    await page.getByText("does not let this site store anything").waitFor();
+    await page.locator("bkg-chat-bars").getByText("does not let this site store anything")
+      .waitFor();
     await ask(page, "Tell me a story about a fox.");
     // Ended in whatever way: how is said below, where a timeout would not say it.
     const answer = page.locator("article.answer[aria-busy=false]");

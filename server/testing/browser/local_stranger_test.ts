@@ -6,7 +6,14 @@ import assert from "node:assert/strict";
 import { skipUnless } from "../require.ts";
 import { attackFromPage, type AttackInput, type Attempt, writeStrangers } from "./attacker.ts";
 import { browserProblem, openPageTest, type PageTest, signIn } from "./browser.ts";
-import { callInPage, type Completion, greedy, inPage, moveToBrowser } from "./local_page.ts";
+import {
+  callInPage,
+  type Completion,
+  greedy,
+  inPage,
+  moveToBrowser,
+  tryInPage,
+} from "./local_page.ts";
 
 function strangerTest(name: string, run: (test: PageTest, page: Page) => Promise<void>): void {
   Deno.test({
@@ -106,17 +113,22 @@ strangerTest(
 strangerTest(
   "a stranger's plugin runs a model that it was granted, and no other",
   async (test, page) => {
-    await moveToBrowser(page, "writer");
+    const grant = async (permissions: unknown) => {
+      const response = await test.server.fetch("/api/plugins/writer/grants", {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(permissions),
+      });
+      assert.equal(response.status, 200, await response.text());
+    };
     const input = { ...greedy, maxTokens: 8, threads: 2 };
+    const held = await tryInPage(page, `(await host()).start("writer")`);
+    assert.equal(held.error?.code, "CONSENT_REQUIRED");
+    await grant({});
+    await moveToBrowser(page, "writer");
     assert.equal((await callInPage(page, "writer.complete", input)).error?.code, "GRANT_DENIED");
 
-    const permissions = { services: ["models"], models: [greedy.model] };
-    const response = await test.server.fetch("/api/plugins/writer/grants", {
-      method: "PUT",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(permissions),
-    });
-    assert.equal(response.status, 200, await response.text());
+    await grant({ services: ["models"], models: [greedy.model] });
     // What the operator grants is taken over at the next start.
     await inPage(page, `(await host()).start("writer")`);
     const written = await call<Completion>(page, "writer.complete", input);

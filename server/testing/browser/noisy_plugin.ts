@@ -51,9 +51,16 @@ export async function writeNoisyPlugin(
   await Deno.writeTextFile(join(home, "plugin.js"), code);
 }
 
+/** Consents to its start, and gives it nothing of what it asks for. */
 export async function startNoisy(server: ServerProcess): Promise<void> {
-  const response = await server.fetch(`/api/plugins/${noisyId}/start`, { method: "POST" });
-  assert.equal(response.status, 200, await response.text());
+  const decided = await server.fetch(`/api/plugins/${noisyId}/grants`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  assert.equal(decided.status, 200, await decided.text());
+  const started = await server.fetch(`/api/plugins/${noisyId}/start`, { method: "POST" });
+  assert.equal(started.status, 200, await started.text());
 }
 
 /** Calls one of its capabilities; throws when that fails. */

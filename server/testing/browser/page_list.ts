@@ -25,6 +25,10 @@ const heading = (name: string | RegExp) => async (page: Page) => {
   await page.getByRole("heading", { level: 1, name }).waitFor();
 };
 
+const row = (name: RegExp) => async (page: Page) => {
+  await page.getByRole("row", { name }).first().waitFor();
+};
+
 export const listedPages: readonly ListedPage[] = [
   { name: "sign-in", path: "sign-in", signedIn: false, settle: heading(/sign in/i) },
   { name: "dashboard", path: "dashboard", signedIn: true, settle: heading("Dashboard") },
@@ -45,13 +49,39 @@ export const listedPages: readonly ListedPage[] = [
       await page.getByRole("list", { name: "How this answer was made" }).first().waitFor();
     },
   },
+  { name: "api-keys", path: "api-keys", signedIn: true, settle: row(/notebook/) },
+  { name: "account", path: "account", signedIn: true, settle: row(/llm\.complete/) },
+  { name: "users", path: "users", signedIn: true, settle: row(/maria/) },
+  { name: "roles", path: "users#roles", signedIn: true, settle: row(/family/) },
+  { name: "audit", path: "audit", signedIn: true, settle: row(/user\.create/) },
+  { name: "settings", path: "settings", signedIn: true, settle: heading("Settings") },
+  {
+    name: "forbidden",
+    path: "users",
+    signedIn: true,
+    async settle(page) {
+      // As the server would answer somebody of a narrower role.
+      await page.route("**/auth/me", async (route) => {
+        const answer = await (await route.fetch()).json() as { principal: object };
+        await route.fulfill({
+          json: {
+            ...answer,
+            principal: { ...answer.principal, role: "user", scopes: ["account"] },
+          },
+        });
+      });
+      await page.reload();
+      await page.getByText("You may not see this page").waitFor();
+      await page.unrouteAll();
+    },
+  },
   { name: "not-found", path: "nowhere", signedIn: true, settle: heading(/./) },
 ];
 
 /** A stranger's plugin beside our own. */
 export const pageListEnv = { BKG_PLUGIN_PATHS: join(projectRoot, "docs/examples") };
 
-/** Starts the plugins and lets them answer, so that there are logs, figures and a grant to give. */
+/** Lets plugins answer and makes accounts, so that there are logs, figures, a grant to give, users and keys. */
 export async function warmUp(server: ServerProcess): Promise<void> {
   for (let count = 0; count < 3; count++) {
     const response = await server.fetch("/api/capabilities/llm.complete", {
@@ -66,4 +96,29 @@ export async function warmUp(server: ServerProcess): Promise<void> {
     await response.body?.cancel();
   }
   await server.fetch("/api/plugins/wordcount/start", { method: "POST" });
+  await send(server, "PUT", "/admin/roles/family", {
+    scopes: ["invoke:llm.*", "account", "models:read"],
+    limits: { tokensPerDay: 50_000 },
+  });
+  await send(server, "POST", "/admin/users", { name: "maria", role: "operator" });
+  await send(server, "POST", "/admin/users", { name: "jonas", role: "family" });
+  await send(server, "POST", "/api/keys", {
+    name: "notebook",
+    scopes: ["invoke:llm.*", "models:read"],
+  });
+}
+
+async function send(
+  server: ServerProcess,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<void> {
+  const response = await server.fetch(path, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}`);
 }

@@ -28,11 +28,11 @@ Deno.test("the page's connection to a server", async (t) => {
   const { session, api, live, plugins } = page;
 
   await t.step("a wrong code is refused, a good one signs in, and works once", async () => {
-    await rejects(session.signIn("A".repeat(32)), "UNAUTHENTICATED");
+    await rejects(session.signIn({ code: "A".repeat(32) }), "UNAUTHENTICATED");
     const code = await makeCode(server);
-    await session.signIn(code);
+    await session.signIn({ code });
     assert.equal(await session.verify(), "valid");
-    await rejects(session.signIn(code), "UNAUTHENTICATED");
+    await rejects(session.signIn({ code }), "UNAUTHENTICATED");
     assert.notEqual(session.token, undefined);
   });
 

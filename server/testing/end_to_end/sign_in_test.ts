@@ -29,7 +29,12 @@ Deno.test("the printed link signs in once, and its session outlives the server",
   }
   await using server = await startServer({ dataDir });
   const me = await server.fetch("/auth/me", { headers: bearer });
-  assert.deepEqual(await me.json(), { principal: { id: "operator", role: "operator" } });
+  const { principal, credential } = await me.json();
+  assert.deepEqual([principal.id, principal.name, credential.kind], [
+    "operator",
+    "admin",
+    "session",
+  ]);
   const out = await server.fetch("/auth/logout", { method: "POST", headers: bearer });
   assert.equal(out.status, 200);
   await out.body?.cancel();
@@ -38,6 +43,36 @@ Deno.test("the printed link signs in once, and its session outlives the server",
   await ended.body?.cancel();
   await server.end("SIGTERM");
   await Deno.remove(dataDir, { recursive: true });
+});
+
+Deno.test("BKG_ADMIN_PASSWORD_FILE is the first start's password, and is told nobody", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
+  const path = await Deno.makeTempFile();
+  const password = "some words of an admin";
+  await Deno.writeTextFile(path, `${password}\n`);
+  const signIn = async (url: string) => {
+    const response = await fetch(`${url}/auth/login`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: "admin", password }),
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  {
+    await using server = await startServer({ dataDir, env: { BKG_ADMIN_PASSWORD_FILE: path } });
+    assert.equal(await signIn(server.url), 200);
+    await server.end("SIGTERM");
+    assert.ok(!server.output().includes(password));
+  }
+  await using server = await startServer({
+    dataDir,
+    env: { BKG_ADMIN_PASSWORD: "another one now" },
+  });
+  assert.equal(await signIn(server.url), 200);
+  await server.end("SIGTERM");
+  await Deno.remove(dataDir, { recursive: true });
+  await Deno.remove(path);
 });
 
 Deno.test("a page gets what it needs to run a plugin itself: bundle, manifest, model, digests", async () => {

@@ -46,18 +46,23 @@ export function installed(
   };
 }
 
-/** A host's surroundings, with one model that nobody is granted and no store. */
+/** A host's surroundings, with one model that nobody is granted: whatever is asked for was consented to, and denied. */
 export function hostDeps(spawnCell: SpawnCell): Omit<PluginHostDeps, "plugins"> {
   return {
     spawnCell,
     threads: 2,
-    state: { load: () => undefined, save: () => {} },
+    state: { load: () => ({ enabled: true, consent: denied }), save: () => {} },
     models: {
       list: () => Promise.resolve([{ id: "secret", size: 6, format: "gguf" }]),
       open: (id) => Promise.reject(new AppError("NOT_FOUND", `No model "${id}"`)),
     },
   };
 }
+
+const denied = {
+  requested: permissionsSchema.parse({ services: ["models"], models: ["*"] }),
+  granted: permissionsSchema.parse({}),
+};
 
 export interface CellRecord {
   readonly pid: number | undefined;

@@ -1,0 +1,51 @@
+// A whole server within this process: composed as `bkg serve` composes it, and listening, in a data folder of its own.
+
+import { compose } from "../compose.ts";
+import { readConfig } from "../config.ts";
+import { openDatabase } from "../db/open.ts";
+import { buildBundles } from "../build/bundles.ts";
+import { createLogger } from "../log.ts";
+import type { App } from "../app.ts";
+import { serveHttp } from "../serve.ts";
+import { databaseOptions } from "./test_database.ts";
+
+export interface ComposedServer extends AsyncDisposable {
+  readonly app: App;
+  readonly url: string;
+  /** The operator's key. */
+  readonly token: string;
+  logged(): string;
+}
+
+export async function startComposed(
+  env: Readonly<Record<string, string>> = {},
+): Promise<ComposedServer> {
+  const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
+  const config = readConfig({ BKG_DATA_DIR: dataDir, BKG_PORT: "0", ...env });
+  const bundles = await buildBundles({ log: (line) => console.error(line) });
+  const token = `bkg_operator_${"A".repeat(43)}`;
+  let text = "";
+  const log = createLogger({ level: "debug", write: (lines) => text += lines });
+  const db = await openDatabase(await databaseOptions(dataDir));
+  const composition = await compose({
+    config,
+    bundles,
+    database: Promise.resolve(db),
+    operatorToken: token,
+    log,
+  });
+  const { app } = composition;
+  const server = serveHttp(app, config, { drainMs: 2000, log });
+  return {
+    app,
+    url: server.url,
+    token,
+    logged: () => text,
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      await composition[Symbol.asyncDispose]();
+      await db[Symbol.asyncDispose]();
+      await Deno.remove(dataDir, { recursive: true });
+    },
+  };
+}
