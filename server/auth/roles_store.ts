@@ -86,9 +86,13 @@ export function createRoles({ db, identities, now }: {
             if (locked.length === 0) throw notFound(name);
             const { users } = await readRole(sql, name);
             if (users > 0) {
-              throw new AppError("CONFLICT", `${users} users have the role "${name}"`, {
-                details: { users },
-              });
+              throw new AppError(
+                "CONFLICT",
+                `The role "${name}" is in use by ${users} of the users`,
+                {
+                  details: { users },
+                },
+              );
             }
             await sql`delete from roles where name = ${name}`;
           }),

@@ -194,6 +194,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
         return await sql`
           delete from sessions where user_id = ${id} and id <> ${own} returning id`;
       });
+      status = undefined;
       for (const row of ended) identities.changed({ kind: "session", id: String(row["id"]) });
     },
     sessions: (identity) => sessions.list(identity),

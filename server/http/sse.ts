@@ -78,7 +78,10 @@ export async function eventStream(
       }, pingIntervalMs);
       if (scope.bearer === undefined) return;
       unwatch = options.auth.watch(scope.bearer, () => {
-        const error = new AppError("UNAUTHENTICATED", "The session has ended; sign in again");
+        const error = new AppError(
+          "UNAUTHENTICATED",
+          "The credential has ended, or what it may do has changed; try again",
+        );
         scope.failure = error;
         left = true;
         finish();
