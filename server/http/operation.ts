@@ -26,7 +26,7 @@ export interface OperationOptions {
 }
 
 export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv> {
-  const { output = z.string(), outputType = "application/json" } = options;
+  const { input, output = z.string(), outputType = "application/json" } = options;
   return describeRoute({
     operationId: options.id,
     summary: options.summary,
@@ -39,13 +39,21 @@ export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv>
         description,
         in: "query" as const,
         required: false,
-        schema: jsonSchemaOf(schema),
+        get schema() {
+          return jsonSchemaOf(schema);
+        },
       })),
     }),
-    ...(options.input === undefined ? {} : {
+    ...(input === undefined ? {} : {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: jsonSchemaOf(options.input) } },
+        content: {
+          "application/json": {
+            get schema() {
+              return jsonSchemaOf(input);
+            },
+          },
+        },
       },
     }),
     responses: {
@@ -66,7 +74,7 @@ export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv>
   });
 }
 
-/** What a client may send: defaults make a field optional. */
+/** What a client may send: defaults make a field optional. Made when somebody reads it, and not at the start. */
 function jsonSchemaOf(schema: z.ZodType): Record<string, never> {
   const { $schema: _, ...plain } = z.toJSONSchema(schema, { io: "input" });
   return plain as unknown as Record<string, never>;
