@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createFolderDigests } from "../models/folder_digests.ts";
 import { createFolderStore } from "../models/folder_store.ts";
 import { createPluginHost } from "../plugins/runtime/host/plugin_host.ts";
+import { createRegistry } from "../plugins/runtime/host/registry.ts";
 import { createApp } from "./app.ts";
 import { openAccess } from "./auth/access.ts";
 import { openSessionStore } from "./auth/session_store.ts";
@@ -44,23 +45,27 @@ export async function compose(
     pluginPaths,
     cacheFolder: join(dataDir, "cache", "plugins"),
   });
-  // Up to here the database was opening beside.
+  // All that needs no database comes first: it is opening beside.
+  const registry = createRegistry(plugins, { now: () => performance.now() });
   const db = await database;
-  const audit = parts.use(
-    await openAuditStore({
+  const [audit, access, state] = await Promise.all([
+    openAuditStore({
       db,
       oldPaths: ["audit.jsonl", "audit.jsonl.1"].map((name) => join(dataDir, name)),
       failed: (error) => log.error("the audit trail cannot be written", { error }),
     }),
-  );
-  const sessionStore = await openSessionStore({
-    db,
-    oldPath: join(dataDir, "sessions.json"),
-    warn: (message) => log.warn(message),
-  });
-  const { auth, signIn } = parts.use(await openAccess({ sessionStore, operatorToken }));
+    openSessionStore({
+      db,
+      oldPath: join(dataDir, "sessions.json"),
+      warn: (message) => log.warn(message),
+    }).then((sessionStore) => openAccess({ sessionStore, operatorToken })),
+    openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
+  ]);
+  parts.use(audit);
+  const { auth, signIn } = parts.use(access);
   const host = parts.use(createPluginHost({
     plugins,
+    registry,
     spawnCell: createSpawnCell({
       bundles: bundles.folder,
       modelFolders,
@@ -68,7 +73,7 @@ export async function compose(
     }),
     models: createModelService(models),
     threads: navigator.hardwareConcurrency,
-    state: await openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
+    state,
     auditSink: (pluginId, entry) => audit.add(pluginId, entry),
     logStore,
     onLog: (pluginId, { level, source, message, fields }) =>
