@@ -24,9 +24,6 @@ export async function openStoppedDatabase(
     url: await readDatabaseUrl(io.env),
     warn: (message: string) => io.err(`bkg: ${message}\n`),
   };
-  if (!migrated) return await openUnmigrated(options);
-  return {
-    db: await openDatabase(options),
-    migrations: await readMigrations(options.migrations),
-  };
+  const migrations = await readMigrations(options.migrations);
+  return { db: await (migrated ? openDatabase : openUnmigrated)(options), migrations };
 }

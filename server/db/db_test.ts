@@ -53,6 +53,21 @@ Deno.test("openPglite lets a bounded number wait", async () => {
   });
 });
 
+Deno.test("openPglite has pgvector, also in a folder that is opened again", async () => {
+  await inFolder(async (folder) => {
+    const nearest = async () => {
+      await using db = await openPglite({ folder, assets });
+      await db.sql`create extension if not exists vector`;
+      await db.sql`create table if not exists points (id int primary key, at vector(2))`;
+      await db.sql`create index if not exists points_at on points using hnsw (at vector_l2_ops)`;
+      await db.sql`insert into points values (1, '[1,0]'), (2, '[0,1]') on conflict do nothing`;
+      return await db.sql`select id from points order by at <-> ${"[0.9,0.2]"}::vector limit 1`;
+    };
+    assert.deepEqual(await nearest(), [{ id: 1 }]);
+    assert.deepEqual(await nearest(), [{ id: 1 }]);
+  });
+});
+
 Deno.test("openPostgres gives up on a server that is not there, and keeps the password to itself", async () => {
   const url = "postgres://someone:hushhush@127.0.0.1:1/none";
   await assert.rejects(openPostgres({ url, assets, deadlineMs: 3000 }), (error: Error) => {

@@ -1,9 +1,9 @@
 // PGlite in a Worker of its own: it computes on its thread for as long as a statement runs.
-// Caller: pglite_main.ts, by the bundle worker.js beside it. It may read PGlite's files and use its folder, no more.
+// Caller: pglite_main.ts, by the bundle worker.js beside it. It may use the folder of its data, and no more.
 
 import { PGlite } from "@electric-sql/pglite";
 import type { Row, WorkerAnswer, WorkerRequest } from "./pglite_message.ts";
-import { unpackTemplate } from "./template.ts";
+import { readTar } from "./tar.ts";
 
 interface Scope {
   onmessage: ((event: MessageEvent<WorkerRequest>) => void) | null;
@@ -35,7 +35,7 @@ async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
 
 async function perform(request: WorkerRequest): Promise<Row[]> {
   if (request.kind === "open") {
-    await open(request);
+    pglite = await open(request);
     return [];
   }
   if (pglite === undefined) throw new Error("PGlite is not open");
@@ -53,34 +53,48 @@ async function perform(request: WorkerRequest): Promise<Row[]> {
   }
 }
 
-async function open({ folder, assets }: { folder: string; assets: string }): Promise<void> {
-  const data = `${folder}/pgdata`;
-  const files = Promise.all([compile("pglite.wasm"), Deno.readFile(`${assets}/pglite.data`)]);
-  await unpackTemplate(`${assets}/template.gz`, data);
-  const [pgliteWasmModule, fsBundle] = await files;
-  pglite = await PGlite.create({
-    dataDir: data,
-    pgliteWasmModule,
-    fsBundle: new Blob([fsBundle]),
-    startParams: [...PGlite.defaultStartParams, ...settings],
-    parsers: { [int8]: Number },
-    extensions: {
-      vector: {
-        name: "vector",
-        setup: (_, emscriptenOpts) =>
-          Promise.resolve({
-            emscriptenOpts,
-            bundlePath: new URL(`file://${assets}/vector.tar.gz`),
-          }),
-      },
-    },
-  });
-
-  async function compile(name: string): Promise<WebAssembly.Module> {
-    return await WebAssembly.compile(await Deno.readFile(`${assets}/${name}`));
+/** Arrays travel as JSON, so nobody asks for their types. */
+class WithoutArrays extends PGlite {
+  override _initArrayTypes(): Promise<void> {
+    return Promise.resolve();
   }
 }
 
-/** Small buffers: 172 MB resident instead of 305. */
-const settings = ["-c", "shared_buffers=16MB", "-c", "search_path=bkg,public"];
+async function open(
+  { data, wasm, files, vector }: WorkerRequest & { kind: "open" },
+): Promise<PGlite> {
+  const opened = new WithoutArrays({
+    dataDir: data,
+    pgliteWasmModule: wasm,
+    // All that is asked of it: a real Blob would be two more copies.
+    fsBundle: { arrayBuffer: () => Promise.resolve(files.buffer) } as Blob,
+    startParams: [...PGlite.defaultStartParams, ...settings],
+    parsers: { [int8]: Number },
+    extensions: { vector: { name: "vector", setup: addVector } },
+  });
+  await opened.waitReady;
+  return opened;
+
+  /** As plain files: PGlite would unpack and compile it at each start, for who may never use it. */
+  function addVector(_: unknown, emscriptenOpts: EmscriptenOptions) {
+    emscriptenOpts.preRun.push(({ FS }) => {
+      for (const { path, bytes } of readTar(vector)) {
+        const target = `/pglite/${path}`;
+        FS.mkdirTree(target.slice(0, target.lastIndexOf("/")));
+        FS.writeFile(target, bytes);
+      }
+    });
+    return Promise.resolve({ emscriptenOpts });
+  }
+}
+
+interface EmscriptenOptions {
+  preRun: ((module: {
+    FS: { mkdirTree(path: string): void; writeFile(path: string, bytes: Uint8Array): void };
+  }) => void)[];
+}
+
+/** Small buffers: the system caches the files too. */
+const settings = ["shared_buffers=8MB", "max_connections=5", "search_path=bkg,public"]
+  .flatMap((setting) => ["-c", setting]);
 const int8 = 20;
