@@ -13,12 +13,13 @@ interface Scope {
 const scope = self as unknown as Scope;
 let pglite: PGlite | undefined;
 let turn: Promise<void> = Promise.resolve();
+let nextTrimAtMs = 0;
 
 // Standard output is the pipe to the server.
 console.log = console.error;
 
 scope.onmessage = ({ data: request }) => {
-  turn = turn.then(() => answer(request)).then((reply) => scope.postMessage(reply));
+  turn = turn.then(() => answer(request)).then((reply) => scope.postMessage(reply)).then(trimLog);
 };
 
 async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
@@ -36,6 +37,7 @@ async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
 async function perform(request: WorkerRequest): Promise<Row[]> {
   if (request.kind === "open") {
     pglite = await open(request);
+    nextTrimAtMs = Date.now() + trimEveryMs;
     return [];
   }
   if (pglite === undefined) throw new Error("PGlite is not open");
@@ -47,11 +49,33 @@ async function perform(request: WorkerRequest): Promise<Row[]> {
       return [];
     case "close":
       await pglite.close();
+      pglite = undefined;
       return [];
     default:
       return request satisfies never;
   }
 }
+
+/**
+ * PGlite has no process beside it that writes checkpoints: its log would grow for as long as it runs, and the start
+ * after a kill, which reads it all, would take 7 ms for each MB.
+ */
+async function trimLog(): Promise<void> {
+  if (pglite === undefined || pglite.isInTransaction() || Date.now() < nextTrimAtMs) return;
+  nextTrimAtMs = Date.now() + trimEveryMs;
+  try {
+    const { rows: [log] } = await pglite.query<{ bytes: number }>(
+      "select (pg_current_wal_insert_lsn() - redo_lsn)::float8 as bytes from pg_control_checkpoint()",
+    );
+    if (log!.bytes > maxLogBytes) await pglite.exec("checkpoint");
+  } catch (error) {
+    // Such as a full disk: the next statement that cannot do without says so.
+    console.error(error);
+  }
+}
+
+const trimEveryMs = 1000;
+const maxLogBytes = 16 * 1024 * 1024;
 
 /** Arrays travel as JSON, so nobody asks for their types. */
 class WithoutArrays extends PGlite {
