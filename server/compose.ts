@@ -93,7 +93,10 @@ export async function compose(
     ui: openPageFiles(join(bundles.folder, "page")),
     config: { ...config, version },
     log,
-    metrics: createMetrics(),
+    metrics: createMetrics(
+      db.engine === "pglite" ? { databaseMemoryBytes: () => db.memoryBytes() } : {},
+    ),
+    database: db,
   });
   return { app, auth, signIn, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
