@@ -40,6 +40,30 @@ Deno.test("a missing, wrong or misplaced key is refused everywhere but on open r
   app.close();
 });
 
+Deno.test("/readyz asks the database once a second, and says when it does not answer", async () => {
+  let ok = true;
+  let asked = 0;
+  let nowMs = 0;
+  const database = { health: () => Promise.resolve({ ok, asked: ++asked }) };
+  const { app } = setUp({}, { database, now: () => nowMs });
+  const probe = async () => (await app.fetch(ask("/readyz"))).status;
+  assert.deepEqual(await Promise.all([probe(), probe(), probe()]), [200, 200, 200]);
+  ok = false;
+  nowMs = 999;
+  assert.equal(await probe(), 200);
+  assert.equal(asked, 1);
+  nowMs = 1000;
+  const response = await app.fetch(ask("/readyz"));
+  assert.equal(response.status, 503);
+  assert.equal((await response.json()).detail, "The database does not answer");
+  assert.equal((await app.fetch(ask("/healthz"))).status, 200);
+  ok = true;
+  nowMs = 2000;
+  assert.equal(await probe(), 200);
+  assert.equal(asked, 3);
+  app.close();
+});
+
 Deno.test("an unknown Host is misdirected, with a valid key too", async () => {
   const { app } = setUp({ allowedHosts: ["nas.lan"], publicUrl: "https://x.org/bkg" });
   const status = async (host: string) =>

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createFolderDigests } from "../models/folder_digests.ts";
 import { createFolderStore } from "../models/folder_store.ts";
 import { createPluginHost } from "../plugins/runtime/host/plugin_host.ts";
+import { createRegistry } from "../plugins/runtime/host/registry.ts";
 import { createApp } from "./app.ts";
 import { openAccess } from "./auth/access.ts";
 import { createAccounts } from "./auth/accounts_store.ts";
@@ -27,10 +28,10 @@ import { createModelService } from "./services/model_service.ts";
 import { openPageFiles } from "./services/page_files.ts";
 import { openPluginLogs } from "./services/plugin_logs.ts";
 import { openPluginState } from "./services/plugin_state.ts";
+import { createPresetStore } from "./services/preset_store.ts";
 import { startScheduledBackups } from "./services/scheduled_backups.ts";
 import { openServerSettings } from "./services/server_settings_store.ts";
 import { openUsageStore } from "./services/usage_store.ts";
-import { createPresetStore } from "./services/preset_store.ts";
 import { version } from "./version.ts";
 
 /** Makes a whole server that does not listen yet; disposing it ends every cell. */
@@ -55,13 +56,13 @@ export async function compose(
     pluginPaths,
     cacheFolder: join(dataDir, "cache", "plugins"),
   });
-  // Up to here the database was opening beside.
+  // All that needs no database comes first: it is opening beside.
+  const registry = createRegistry(plugins, { now: () => performance.now() });
   const db = await database;
-  const settings = await openServerSettings({
-    db,
-    config,
-    warn: (message) => log.warn(message),
-  });
+  const [settings, state] = await Promise.all([
+    openServerSettings({ db, config, warn: (message) => log.warn(message) }),
+    openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
+  ]);
   const setLevel = () => log.setLevel(settings.values.logLevel);
   setLevel();
   settings.watch(setLevel);
@@ -94,6 +95,7 @@ export async function compose(
   const rates = parts.use(createRateLimits());
   const host = parts.use(createPluginHost({
     plugins,
+    registry,
     spawnCell: createSpawnCell({
       bundles: bundles.folder,
       modelFolders,
@@ -102,7 +104,7 @@ export async function compose(
     models: createModelService(models),
     auth: createAuthHost({ accounts, apiKeys, auth, signIn, audit }),
     threads: navigator.hardwareConcurrency,
-    state: await openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
+    state,
     auditSink(pluginId, entry) {
       // What people do to plugins is recorded by the routes, which know credential and address.
       if (!managing.has(entry.action)) audit.add(pluginId, entry);
@@ -150,7 +152,10 @@ export async function compose(
     ui: openPageFiles(join(bundles.folder, "page")),
     config: { ...config, version },
     log,
-    metrics: createMetrics(),
+    metrics: createMetrics(
+      db.engine === "pglite" ? { databaseMemoryBytes: () => db.memoryBytes() } : {},
+    ),
+    database: db,
   });
   return { app, signIn, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }

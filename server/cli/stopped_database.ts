@@ -31,10 +31,7 @@ export async function openStoppedDatabase(
     url: await readDatabaseUrl(io.env),
     warn: (message: string) => io.err(`bkg: ${message}\n`),
   };
-  if (!migrated) return { ...await openUnmigrated(options), bundles };
-  return {
-    db: await openDatabase(options),
-    migrations: await readMigrations(options.migrations),
-    bundles,
-  };
+  const migrations = await readMigrations(options.migrations);
+  const db = await (migrated ? openDatabase : openUnmigrated)(options);
+  return { db, migrations, bundles };
 }

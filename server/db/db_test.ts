@@ -53,6 +53,45 @@ Deno.test("openPglite lets a bounded number wait", async () => {
   });
 });
 
+Deno.test("openPglite keeps its log short under writes, and loses none of them to a kill", async () => {
+  await inFolder(async (folder) => {
+    await using db = await openPglite({ folder, assets, lost: () => {} });
+    await db.sql`create table things (id int primary key, text text)`;
+    let rows = 0;
+    let longest = 0;
+    for (const endsAt = Date.now() + 4000; Date.now() < endsAt || rows < 160_000; rows += 2000) {
+      await db.sql`
+        insert into things select ${rows}::int + i, repeat(md5(i::text), 20)
+        from generate_series(1, 2000) as i`;
+      longest = Math.max(longest, bytesIn(join(folder, "pgdata", "pg_wal")));
+    }
+    const written = rows * 640;
+    assert.ok(longest < written / 2, `${longest} bytes of log for ${written}`);
+    // Its process is killed in the middle of this; the folder is opened again.
+    const endless = db.transaction(
+      ({ sql }) => sql`select count(*) from generate_series(1, 1e12::bigint)`,
+      { deadlineMs: 200 },
+    );
+    await assert.rejects(endless, { code: "DEADLINE_EXCEEDED" });
+    assert.deepEqual(await db.sql`select count(*) as count from things`, [{ count: rows }]);
+  });
+});
+
+Deno.test("openPglite has pgvector, also in a folder that is opened again", async () => {
+  await inFolder(async (folder) => {
+    const nearest = async () => {
+      await using db = await openPglite({ folder, assets });
+      await db.sql`create extension if not exists vector`;
+      await db.sql`create table if not exists points (id int primary key, at vector(2))`;
+      await db.sql`create index if not exists points_at on points using hnsw (at vector_l2_ops)`;
+      await db.sql`insert into points values (1, '[1,0]'), (2, '[0,1]') on conflict do nothing`;
+      return await db.sql`select id from points order by at <-> ${"[0.9,0.2]"}::vector limit 1`;
+    };
+    assert.deepEqual(await nearest(), [{ id: 1 }]);
+    assert.deepEqual(await nearest(), [{ id: 1 }]);
+  });
+});
+
 Deno.test("openPostgres gives up on a server that is not there, and keeps the password to itself", async () => {
   const url = "postgres://someone:hushhush@127.0.0.1:1/none";
   await assert.rejects(openPostgres({ url, assets, deadlineMs: 3000 }), (error: Error) => {
@@ -61,6 +100,13 @@ Deno.test("openPostgres gives up on a server that is not there, and keeps the pa
     return true;
   });
 });
+
+function bytesIn(folder: string): number {
+  return [...Deno.readDirSync(folder)].reduce(
+    (sum, { name }) => sum + Deno.statSync(join(folder, name)).size,
+    0,
+  );
+}
 
 async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "bkg-db-" });

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 
 /** Makes the folder if need be; throws CONFLICT while another process holds it. A kill lets go of it. */
-export async function lockFolder(folder: string): Promise<Disposable> {
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = await Deno.open(join(folder, "server.lock"), {
+export function lockFolder(folder: string): Disposable {
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = Deno.openSync(join(folder, "server.lock"), {
     write: true,
     create: true,
     mode: 0o600,
   });
-  if (await file.tryLock(true)) return { [Symbol.dispose]: () => file.close() };
+  if (file.tryLockSync(true)) return { [Symbol.dispose]: () => file.close() };
   file.close();
   throw new AppError(
     "CONFLICT",

@@ -36,7 +36,11 @@ export interface MigrateOptions {
 
 /** Throws CONFLICT, changing nothing, when the database is newer than this program or has another history. */
 export async function migrate(db: Db, { migrations, before }: MigrateOptions): Promise<void> {
-  const version = await db.transaction((tx) => readVersion(tx, migrations));
+  // Every start waits for this one statement.
+  const version = await readApplied(db, migrations).catch((error) => {
+    if (isWithoutTable(error)) return 0;
+    throw error;
+  });
   if (version >= migrations.length) return;
   if (version > 0) await before?.();
   for (const migration of migrations.slice(version)) {
@@ -58,8 +62,14 @@ export async function readVersion(
     select exists (
       select from pg_tables where schemaname = 'bkg' and tablename = 'migrations'
     ) as there`;
-  if (found?.["there"] !== true) return 0;
-  const rows = await tx.sql`select version, name, checksum from migrations order by version`;
+  return found?.["there"] === true ? await readApplied(tx, migrations) : 0;
+}
+
+async function readApplied(
+  { sql }: Pick<Transaction, "sql">,
+  migrations: readonly Migration[],
+): Promise<number> {
+  const rows = await sql`select version, name, checksum from bkg.migrations order by version`;
   for (const row of rows) {
     const known = migrations[Number(row["version"]) - 1];
     if (known === undefined) throw newerError(Number(rows.at(-1)?.["version"]), migrations.length);
@@ -100,6 +110,11 @@ export async function apply(
   }
   await tx.script(sql);
   await tx.sql`insert into migrations values (${version}, ${name}, ${checksum}, ${Date.now()})`;
+}
+
+function isWithoutTable(error: unknown): boolean {
+  return error instanceof AppError &&
+    (error.details as { sqlState?: unknown } | undefined)?.sqlState === "42P01";
 }
 
 /** "bkg" in ASCII: of all advisory locks in a shared database, ours. */

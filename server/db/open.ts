@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { writeBackup } from "./backup.ts";
 import type { Db } from "./db.ts";
-import { migrate, type Migration, readMigrations } from "./migrate.ts";
+import { migrate, readMigrations } from "./migrate.ts";
 import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
 
@@ -26,8 +26,9 @@ export function databaseFolder(dataDir: string): string {
 
 /** Throws CONFLICT when the folder is in use or the data is from a newer bkg. */
 export async function openDatabase(options: DatabaseOptions): Promise<Db> {
-  const { db, migrations } = await openUnmigrated(options);
+  const db = await openUnmigrated(options);
   try {
+    const migrations = await readMigrations(options.migrations);
     await migrate(db, {
       migrations,
       ...(db.engine === "pglite" ? { before: () => backUp(db) } : {}),
@@ -49,20 +50,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Db> {
 }
 
 /** As it is found, for `restore`. */
-export async function openUnmigrated(
-  options: DatabaseOptions,
-): Promise<{ db: Db; migrations: Migration[] }> {
-  const { dataDir, bundles, url, warn } = options;
-  const migrations = await readMigrations(options.migrations);
+export function openUnmigrated({ dataDir, bundles, url, warn }: DatabaseOptions): Promise<Db> {
   const assets = join(bundles, "database");
-  const db = url === undefined
-    ? await openPglite({
-      folder: databaseFolder(dataDir),
-      assets,
-      lost: () => warn("A statement passed its deadline, and PGlite was started again"),
-    })
-    : await openPostgres({ url, assets });
-  return { db, migrations };
+  if (url !== undefined) return openPostgres({ url, assets });
+  return openPglite({
+    folder: databaseFolder(dataDir),
+    assets,
+    lost: () => warn("A statement passed its deadline, and PGlite was started again"),
+  });
 }
 
 const keptBackups = 3;

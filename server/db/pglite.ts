@@ -23,9 +23,12 @@ export interface PgliteOptions extends PgliteFolders {
   lost?: (error: unknown) => void;
 }
 
-/** Opens the folder, or makes a database in it; throws CONFLICT while another process holds it. */
+/**
+ * Opens the folder, or makes a database in it; throws CONFLICT while another process holds it. Its own process is
+ * started before anything is waited for: whoever starts a server loads the rest of it meanwhile.
+ */
 export async function openPglite(options: PgliteOptions): Promise<Db> {
-  const lock = await lockFolder(options.folder);
+  const lock = lockFolder(options.folder);
   const pglite = new Pglite(options, lock);
   try {
     await pglite.open();
@@ -42,6 +45,7 @@ class Pglite implements Db {
   readonly #lock: Disposable;
   readonly #deadlineMs: number;
   #process: Promise<PgliteProcess> | undefined;
+  #pid: number | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #closed = false;
@@ -96,6 +100,16 @@ class Pglite implements Db {
     return checkHealth(this);
   }
 
+  memoryBytes(): number | undefined {
+    try {
+      const status = Deno.readTextFileSync(`/proc/${this.#pid}/status`);
+      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+      return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+    } catch {
+      return undefined;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -134,9 +148,10 @@ class Pglite implements Db {
   async #start(): Promise<PgliteProcess> {
     const { folder, assets } = this.#options;
     const process = startPgliteProcess({ folder, assets });
+    this.#pid = process.pid;
     const slow = setTimeout(() => process.kill(deadlineError()), openMs);
     try {
-      await process.ask({ kind: "open", folder, assets });
+      await process.opened;
       return process;
     } catch (error) {
       process.kill(error);

@@ -1,29 +1,56 @@
-// The process that holds PGlite: this thread passes messages on and watches, a Worker computes. So it goes when the
-// server goes, also in the middle of a statement. Callers: dist/database/main.js, `bkg database`.
+// The process that holds PGlite: this thread prepares, passes messages on and watches; a Worker computes. So it goes
+// when the server goes, also in the middle of a statement. Callers: dist/database/main.js, `bkg database`.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readFrames, toFrame } from "./pglite_frame.ts";
-import type { WorkerAnswer } from "./pglite_message.ts";
+import type { WorkerAnswer, WorkerRequest } from "./pglite_message.ts";
+import { unpackTemplate } from "./template.ts";
 
-/** Serves the server at the other end of the standard pipes until it closes them. */
+/** Opens the database, and serves the server at the other end of the standard pipes until it closes them. */
 export async function runPglite(folder: string, assets: string): Promise<never> {
   for (const name of ["run", "ffi", "net", "env", "sys", "import"] as const) {
     Deno.permissions.revokeSync({ name });
   }
-  // One process at a time in the folder, even while the one of a killed server is on its way out.
-  const lock = await takeLock(join(folder, "process.lock"));
+  const data = join(folder, "pgdata");
   const worker = new Worker(pathToFileURL(join(assets, "worker.js")), {
     type: "module",
-    deno: { permissions: { read: [folder, assets], write: [folder] } },
+    deno: { permissions: { read: [data], write: [data] } },
   });
   const output = Deno.stdout.writable.getWriter();
-  worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
-    output.write(toFrame(data)).catch(() => Deno.exit(0));
+  worker.onmessage = ({ data: answer }: MessageEvent<WorkerAnswer>) => {
+    output.write(toFrame(answer)).catch(() => Deno.exit(0));
   };
-  for await (const request of readFrames(Deno.stdin.readable)) worker.postMessage(request);
-  lock.close();
+  // One process at a time in the folder, even while the one of a killed server is on its way out.
+  const lock = takeLock(join(folder, "process.lock"));
+  await Promise.all([open(), passOn()]);
   Deno.exit(0);
+
+  /** Beside the Worker's own start. What fails ends the process, and the server reads why. */
+  async function open(): Promise<void> {
+    const [wasm, files, vector] = await Promise.all([
+      compile(join(assets, "pglite.wasm")),
+      Deno.readFile(join(assets, "pglite.data")),
+      Deno.readFile(join(assets, "vector.tar")),
+      lock.then(() => unpackTemplate(join(assets, "template.gz"), data)),
+    ]);
+    const request: WorkerRequest = { id: 0, kind: "open", data, wasm, files, vector };
+    worker.postMessage(request, [files.buffer, vector.buffer]);
+  }
+
+  async function passOn(): Promise<void> {
+    for await (const request of readFrames(Deno.stdin.readable)) worker.postMessage(request);
+    (await lock).close();
+    Deno.exit(0);
+  }
+}
+
+async function compile(path: string): Promise<WebAssembly.Module> {
+  const bytes = await Deno.readFile(path);
+  const compiled = await WebAssembly.compile(bytes);
+  // V8 has its copy: these 9 MB go now, not when garbage is next collected.
+  bytes.buffer.transfer(0);
+  return compiled;
 }
 
 async function takeLock(path: string): Promise<Deno.FsFile> {

@@ -1,4 +1,4 @@
-// What the server and PGlite's Worker say to each other. Requests are answered in their order, by id.
+// What the server, PGlite's process and its Worker say to each other. Requests are answered in their order, by id.
 
 /** What a statement's parameters and results may be; JSON travels as text. */
 export type Value = string | number | boolean | null | Uint8Array;
@@ -9,8 +9,14 @@ export type Row = Record<string, unknown>;
 export type WorkerRequest =
   & { id: number }
   & (
-    /** `folder` holds the data; `assets` PGlite's own files. Both absolute. */
-    | { kind: "open"; folder: string; assets: string }
+    /** The process's own, with the id 0. `data` is a folder; the last three are PGlite's. */
+    | {
+      kind: "open";
+      data: string;
+      wasm: WebAssembly.Module;
+      files: Uint8Array<ArrayBuffer>;
+      vector: Uint8Array<ArrayBuffer>;
+    }
     | { kind: "query"; text: string; params: readonly Value[] }
     /** Several statements without parameters. */
     | { kind: "script"; text: string }

@@ -13,11 +13,14 @@ export interface PgliteFolders {
   assets: string;
 }
 
-type WithoutId<Request> = Request extends unknown ? Omit<Request, "id"> : never;
+type WithoutId<Request> = Request extends { kind: "open" } ? never : Omit<Request, "id">;
 
 export interface PgliteProcess {
+  /** Settles when it takes requests. */
+  readonly opened: Promise<unknown>;
   /** Throws AppErrors. */
   ask(request: WithoutId<WorkerRequest>): Promise<Row[]>;
+  readonly pid: number;
   /** Whether it is of no more use. */
   readonly broken: boolean;
   /** Ends it in the middle of whatever it does; what was asked is rejected with `error`. */
@@ -26,16 +29,23 @@ export interface PgliteProcess {
   readonly gone: Promise<void>;
 }
 
-/** A process that has nothing open yet. */
+/** A process that opens the folder. */
 export function startPgliteProcess(folders: PgliteFolders): PgliteProcess {
   const waiting = new Map<number, PromiseWithResolvers<Row[]>>();
+  const opened = Promise.withResolvers<Row[]>();
   let lastId = 0;
+  waiting.set(lastId, opened);
   let broken = false;
   let words = "";
   const child = new Deno.Command(Deno.execPath(), {
     args: argumentsFor(folders),
     clearEnv: true,
-    env: { NO_COLOR: "1", DENO_DIR: join(folders.folder, "no-deno-dir") },
+    env: {
+      NO_COLOR: "1",
+      DENO_DIR: join(folders.folder, "no-deno-dir"),
+      // glibc: what was large and is free goes back to the system, 25 MB of it.
+      MALLOC_MMAP_THRESHOLD_: "131072",
+    },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -85,6 +95,8 @@ export function startPgliteProcess(folders: PgliteFolders): PgliteProcess {
     await input.abort().catch(() => {});
   });
   return {
+    opened: opened.promise,
+    pid: child.pid,
     get broken() {
       return broken;
     },

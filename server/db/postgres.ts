@@ -119,6 +119,10 @@ class Postgres implements Db {
     return checkHealth(this);
   }
 
+  memoryBytes() {
+    return undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#pool.end({ timeout: 5 });

@@ -35,7 +35,7 @@ interface OperationFacts {
 }
 
 export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv> {
-  const { output = z.string(), outputType = "application/json" } = options;
+  const { input, output = z.string(), outputType = "application/json" } = options;
   const rule: RouteRule = options.scope ?? (options.open === true ? "open" : "optional");
   const description = describeRoute({
     operationId: options.id,
@@ -51,13 +51,21 @@ export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv>
         description,
         in: "query" as const,
         required: false,
-        schema: jsonSchemaOf(schema),
+        get schema() {
+          return jsonSchemaOf(schema);
+        },
       })),
     }),
-    ...(options.input === undefined ? {} : {
+    ...(input === undefined ? {} : {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: jsonSchemaOf(options.input) } },
+        content: {
+          "application/json": {
+            get schema() {
+              return jsonSchemaOf(input);
+            },
+          },
+        },
       },
     }),
     responses: {
@@ -79,7 +87,7 @@ export function operation(options: OperationOptions): MiddlewareHandler<HttpEnv>
   return withRule(rule, description);
 }
 
-/** What a client may send: defaults make a field optional. */
+/** What a client may send: defaults make a field optional. Made when somebody reads it, and not at the start. */
 function jsonSchemaOf(schema: z.ZodType): Record<string, never> {
   const { $schema: _, ...plain } = z.toJSONSchema(schema, { io: "input" });
   return plain as unknown as Record<string, never>;

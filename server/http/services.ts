@@ -45,6 +45,8 @@ export interface Services {
   config: HttpConfig;
   log: Logger;
   metrics: HttpMetrics;
+  /** Asked by /readyz, at most once a second; `health` never throws. */
+  database?: { health(): Promise<{ ok: boolean }> } | undefined;
   /** Monotonic clock, ms. */
   now?: () => number;
 }

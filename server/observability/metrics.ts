@@ -14,11 +14,26 @@ export interface Metrics {
   render(host: Pick<PluginHost, "list" | "telemetry">): Promise<string>;
 }
 
-export function createMetrics(): Metrics {
+export interface MetricsOptions {
+  /** Of the database's own process; absent where it has none. */
+  databaseMemoryBytes?: () => number | undefined;
+}
+
+export function createMetrics({ databaseMemoryBytes }: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   const cells = new Map<string, RequestCell>();
   const setPlugins = pluginMetrics(registry);
   processMetrics(registry);
+  if (databaseMemoryBytes !== undefined) {
+    new Gauge({
+      name: "bkg_database_resident_memory_bytes",
+      help: "Resident memory of the process that holds the database in the data folder",
+      registers: [registry],
+      collect() {
+        this.set(databaseMemoryBytes() ?? NaN);
+      },
+    });
+  }
   new Counter({
     name: "bkg_http_requests_total",
     help: "HTTP requests answered",

@@ -18,7 +18,7 @@ import {
   type PluginState,
 } from "./plugin_config.ts";
 import type { LogStore } from "./plugin_log.ts";
-import { createRegistry, type InstalledPlugin } from "./registry.ts";
+import { createRegistry, type InstalledPlugin, type Registry } from "./registry.ts";
 import { createThreadBudget, type ThreadBudget } from "./thread_budget.ts";
 import { systemTimers, type Timers } from "./timers.ts";
 
@@ -31,6 +31,8 @@ export interface PluginStateStore {
 
 export interface PluginHostDeps {
   plugins: readonly InstalledPlugin[];
+  /** Made of `plugins` beforehand. */
+  registry?: Registry;
   spawnCell: SpawnCell;
   models: ModelService;
   /** Accounts, for plugins with the service "auth". */
@@ -62,7 +64,7 @@ export function createPluginHost(deps: PluginHostDeps): PluginHost {
   const threads = typeof deps.threads === "number"
     ? createThreadBudget(deps.threads)
     : deps.threads;
-  const registry = createRegistry(deps.plugins, { now: monotonicNow });
+  const registry = deps.registry ?? createRegistry(deps.plugins, { now: monotonicNow });
   const journal = createEventJournal({
     stored: Array.from(
       registry.plugins.keys(),

@@ -19,6 +19,27 @@ Deno.test("kill -9 of the server leaves no cell behind, and no process of its da
   await until(() => !children.some(isAlive), "a process lives on");
 });
 
+Deno.test("/readyz says so while the database does not answer, and /metrics what it takes", async () => {
+  await using server = await startServer();
+  const database = Number(
+    Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`).trim(),
+  );
+  const ready = async () => (await server.fetch("/readyz")).status;
+  assert.equal(await ready(), 200);
+  const metrics = await (await server.fetch("/metrics")).text();
+  const bytes = Number(/^bkg_database_resident_memory_bytes (\d+)$/m.exec(metrics)?.[1]);
+  assert.ok(bytes > 50e6 && bytes < 400e6, metrics);
+  // Longer than an answer is believed.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  Deno.kill(database, "SIGSTOP");
+  const stopped = await server.fetch("/readyz");
+  assert.equal(stopped.status, 503);
+  assert.equal((await stopped.json()).detail, "The database does not answer");
+  Deno.kill(database, "SIGCONT");
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  assert.equal(await ready(), 200);
+});
+
 Deno.test("SIGTERM lets a running call end, then leaves with 0 and no cell", async () => {
   await using server = await startServer({ env: { BKG_PLUGIN_PATHS: plugins } });
   await startWordcount(server);
