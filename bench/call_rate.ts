@@ -1,8 +1,9 @@
-// A 200-byte echo through HTTP, key, schema, bus, cell and Worker, against bare Hono and the bare hop.
+// A 200-byte echo through HTTP, key, schema, bus, cell and Worker, against bare Hono and the bare hop. The caller is
+// a user's API key; once more with limits that are counted and never reached.
 
 import { join } from "node:path";
 import { projectRoot } from "../server/build/bundles.ts";
-import { startServer } from "../server/testing/server_process.ts";
+import { type ServerProcess, startServer } from "../server/testing/server_process.ts";
 import { startReference } from "./reference/start.ts";
 import { median, type Section } from "./report.ts";
 
@@ -17,12 +18,14 @@ export async function measureCallRate(): Promise<Section> {
   });
   await using hono = await startReference("bare_hono.ts");
   await using hop = await startReference("bare_hop.ts");
+  const url = `${server.url}/api/capabilities/bench.echo`;
   const targets = {
-    bkg: { url: `${server.url}/api/capabilities/bench.echo`, token: server.token },
+    bkg: { url, token: await createKey(server) },
+    limited: { url, token: await createKey(server, { requestsPerMinute: 1_000_000 }) },
     hono: { url: `${hono.url}/echo`, token: "" },
     hop: { url: `${hop.url}/echo`, token: "" },
   };
-  const results: Record<keyof typeof targets, Load[]> = { bkg: [], hono: [], hop: [] };
+  const results: Record<keyof typeof targets, Load[]> = { bkg: [], limited: [], hono: [], hop: [] };
   for (let round = -1; round < rounds; round++) {
     for (const [name, target] of Object.entries(targets)) {
       const load = await runWrk(target);
@@ -32,12 +35,13 @@ export async function measureCallRate(): Promise<Section> {
   }
   const rate = (name: keyof typeof targets) => median(results[name].map((load) => load.rate));
   const p99 = (name: keyof typeof targets) => median(results[name].map((load) => load.p99Ms));
-  const failed = results.bkg.reduce((sum, load) => sum + load.failed, 0);
+  const failed = [...results.bkg, ...results.limited].reduce((sum, load) => sum + load.failed, 0);
   const round = (value: number) => Math.round(value).toLocaleString("en");
   return {
     title: "Calls",
     how: `wrk, ${connections} connections, ${seconds} s, ${rounds} rounds after a warm-up; ` +
-      `${body.length}-byte JSON body; key, schemas in and out, audit and metrics on; load generator, ` +
+      `${body.length}-byte JSON body; a user's API key, schemas in and out, audit, usage and metrics on; ` +
+      `load generator, ` +
       `server and cell share the cores. Failed answers: ${failed}. The bare hop is Hono, a child process ` +
       `over Node's IPC and a Worker, without a key, a schema, a queue, limits, metrics or an audit trail.`,
     rows: [
@@ -56,8 +60,28 @@ export async function measureCallRate(): Promise<Section> {
         budget: "< 15 ms",
         met: p99("bkg") < 15,
       },
+      {
+        what: "the same by a key whose calls are limited, calls/s",
+        measured: round(rate("limited")),
+        reference: `without a limit ${round(rate("bkg"))} (${
+          (rate("limited") / rate("bkg")).toFixed(2)
+        }x)`,
+        budget: "",
+        met: "reported",
+      },
     ],
   };
+}
+
+/** A new key of the operator's account that may call the echo, and nothing else. */
+async function createKey(server: ServerProcess, limits?: object): Promise<string> {
+  const response = await server.fetch("/api/keys", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: "bench", scopes: ["invoke:bench.echo"], limits }),
+  });
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json() as { key: string }).key;
 }
 
 interface Load {

@@ -1,8 +1,9 @@
-// `deno task bench [calls|fan-out|starts|memory|tokens|page ...]`: measures, prints, and, when all was measured,
+// `deno task bench [calls|access|fan-out|starts|memory|tokens|page ...]`: measures, prints, and, when all was measured,
 // writes docs/benchmarks.md.
 
 import { join } from "node:path";
 import { projectRoot } from "../server/build/bundles.ts";
+import { measureAccess } from "./access.ts";
 import { measureCallRate } from "./call_rate.ts";
 import { measureFanOut } from "./fan_out.ts";
 import { measureMemory } from "./memory.ts";
@@ -13,6 +14,7 @@ import { measureTokens } from "./tokens.ts";
 
 const measures: Record<string, () => Promise<Section>> = {
   calls: measureCallRate,
+  access: measureAccess,
   "fan-out": measureFanOut,
   starts: measureStarts,
   memory: measureMemory,

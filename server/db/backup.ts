@@ -75,7 +75,10 @@ export async function restoreBackup(db: Db, options: RestoreOptions): Promise<Ta
     if (header.schema > migrations.length) throw newerError(header.schema, migrations.length);
     await clear(tx, { migrations, force });
     for (const migration of migrations.slice(0, header.schema)) await apply(tx, migration);
-    const known = new Set(await tablesOf(tx));
+    const tables = await tablesOf(tx);
+    const known = new Set(tables);
+    // What migrations put in is in the backup too.
+    await tx.script(`truncate ${tables.map(quoted).join(", ")}`);
     const sums: TableSum[] = [];
     let open: { table: string; rows: string[]; count: number; hash: Hash } | undefined;
     let complete = false;
@@ -85,7 +88,7 @@ export async function restoreBackup(db: Db, options: RestoreOptions): Promise<Ta
         const row = line.slice(rowStart.length, -1);
         open.hash.update(row + "\n");
         open.count++;
-        if (open.rows.push(row) >= batchRows) await insert(tx, open);
+        if (open.rows.push(row) >= batchRows) await insertFrom(path, { tx, open });
         continue;
       }
       const mark = parseMark(line);
@@ -93,14 +96,12 @@ export async function restoreBackup(db: Db, options: RestoreOptions): Promise<Ta
       if ("complete" in mark) complete = open === undefined;
       else if (!("rows" in mark)) {
         if (!known.has(mark.table)) throw damaged(path, `has an unknown table "${mark.table}"`);
-        // What migrations put in is in the backup too.
-        await tx.script(`delete from ${quoted(mark.table)}`);
         open = { table: mark.table, rows: [], count: 0, hash: createHash("sha256") };
       } else {
         const agrees = open?.table === mark.table && open.count === mark.rows &&
           open.hash.digest("hex") === mark.sha256;
         if (open === undefined || !agrees) throw damaged(path, `is damaged at "${mark.table}"`);
-        await insert(tx, open);
+        await insertFrom(path, { tx, open });
         await followIdentity(tx, mark.table);
         // What the database makes of the rows must be what they were.
         const stored = await readRows(tx, { table: mark.table });
@@ -139,13 +140,28 @@ const rowStart = '{"row":';
 const batchRows = 500;
 const longMs = 60 * 60_000;
 
-/** All tables of the schema but the record of migrations, which the restoring side writes itself. */
+/**
+ * All tables of the schema but the record of migrations, which the restoring side writes itself: each after those that
+ * it refers to, else by name.
+ */
 async function tablesOf(tx: Transaction): Promise<string[]> {
   const rows = await tx.sql`
-    select table_name::text as name from information_schema.tables
-    where table_schema = 'bkg' and table_type = 'BASE TABLE' and table_name <> 'migrations'
-    order by table_name::text collate "C"`;
-  return rows.map(({ name }) => String(name));
+    select t.table_name::text as name, coalesce(jsonb_agg(distinct target.relname::text)
+      filter (where target.oid <> c.conrelid), '[]') as needs
+    from information_schema.tables t
+    left join pg_constraint c on c.contype = 'f' and c.conrelid = format('bkg.%I', t.table_name)::regclass
+    left join pg_class target on target.oid = c.confrelid
+    where t.table_schema = 'bkg' and t.table_type = 'BASE TABLE' and t.table_name <> 'migrations'
+    group by t.table_name order by t.table_name::text collate "C"`;
+  const needsOf = new Map(rows.map(({ name, needs }) => [String(name), needs as string[]]));
+  const ordered = new Set<string>();
+  const add = (table: string) => {
+    if (ordered.has(table)) return;
+    for (const needed of needsOf.get(table) ?? []) add(needed);
+    ordered.add(table);
+  };
+  for (const table of needsOf.keys()) add(table);
+  return [...ordered];
 }
 
 async function readRows(
@@ -181,7 +197,26 @@ async function readRows(
   return { table, rows, sha256: hash.digest("hex") };
 }
 
-async function insert(tx: Transaction, open: { table: string; rows: string[] }): Promise<void> {
+interface OpenTable {
+  table: string;
+  rows: string[];
+}
+
+/** Rows that the database does not take are the file's fault, as long as the database itself is well. */
+async function insertFrom(
+  path: string,
+  { tx, open }: { tx: Transaction; open: OpenTable },
+): Promise<void> {
+  try {
+    await insert(tx, open);
+  } catch (cause) {
+    const isRefusal = cause instanceof AppError &&
+      (cause.code === "INTERNAL" || cause.code === "CONFLICT");
+    throw isRefusal ? damaged(path, `is damaged at "${open.table}"`, { cause }) : cause;
+  }
+}
+
+async function insert(tx: Transaction, open: OpenTable): Promise<void> {
   const { table, rows } = open;
   if (rows.length === 0) return;
   open.rows = [];
@@ -274,6 +309,6 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function damaged(path: string, what: string): AppError {
-  return new AppError("INVALID_INPUT", `"${path}" ${what}`);
+function damaged(path: string, what: string, options: { cause?: unknown } = {}): AppError {
+  return new AppError("INVALID_INPUT", `"${path}" ${what}`, options);
 }

@@ -62,12 +62,12 @@ Deno.test({
     let stopped = false;
     const write = async (writer: number) => {
       for (let i = 0; !stopped; i++) {
-        const hash = `${writer} ${i}`;
+        const name = `${writer} ${i}`;
         const put = ({ sql }: Pick<Db, "sql">) =>
-          sql`insert into sessions values (${hash}, 'a', 'user', 1, 0)`;
+          sql`insert into imported_files values (${name}, 1)`;
         try {
           await (i % 2 === 0 ? put(db) : db.transaction(put));
-          done.add(hash);
+          done.add(name);
         } catch (error) {
           failures.push(error as typeof failures[0]);
           await new Promise((resolve) => setTimeout(resolve, 50));
@@ -90,9 +90,9 @@ Deno.test({
     assert.ok(done.size >= before + 200, "it does not recover");
     const odd = failures.filter(({ code, retryable }) => code !== "UNAVAILABLE" || !retryable);
     assert.deepEqual(odd, []);
-    const rows = await db.sql`select hash from sessions`;
-    const stored = new Set(rows.map(({ hash }) => hash));
-    assert.deepEqual([...done].filter((hash) => !stored.has(hash)), []);
+    const rows = await db.sql`select name from imported_files`;
+    const stored = new Set(rows.map(({ name }) => name));
+    assert.deepEqual([...done].filter((name) => !stored.has(name)), []);
     console.log(`${done.size} written, ${failures.length} told to try again`);
   },
 });
@@ -159,12 +159,12 @@ async function writeUntilKilled(
 async function expectAll(db: Db, acknowledged: number): Promise<void> {
   assert.ok(acknowledged > kills);
   const [row] = await db.sql`
-    select count(distinct created_at_ms) filter (where created_at_ms <= ${acknowledged}) as rows
-    from sessions`;
+    select count(distinct at_ms) filter (where at_ms <= ${acknowledged}) as rows
+    from imported_files`;
   assert.equal(row?.["rows"], acknowledged);
   const halves = await db.sql`
-    select created_at_ms from sessions where created_at_ms % 3 = 0
-    group by created_at_ms having count(*) <> 2`;
+    select at_ms from imported_files where at_ms % 3 = 0
+    group by at_ms having count(*) <> 2`;
   assert.deepEqual(halves, []);
 }
 

@@ -40,7 +40,7 @@ export async function runPglite(folder: string, assets: string): Promise<never> 
 
   async function passOn(): Promise<void> {
     for await (const request of readFrames(Deno.stdin.readable)) worker.postMessage(request);
-    (await lock).close();
+    // The lock goes with the process: the Worker may still be inside a commit.
     Deno.exit(0);
   }
 }

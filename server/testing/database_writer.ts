@@ -5,7 +5,7 @@ import { openDatabase } from "../db/open.ts";
 
 const [dataDir, url] = Deno.args;
 const db = await openDatabase({ ...await databaseOptions(dataDir!), url: url || undefined });
-const [row] = await db.sql`select coalesce(max(created_at_ms), 0) as last from sessions`;
+const [row] = await db.sql`select coalesce(max(at_ms), 0) as last from imported_files`;
 let next = Number(row?.["last"]);
 const acknowledge = (number: number) =>
   Deno.stdout.writeSync(new TextEncoder().encode(`${number}\n`));
@@ -14,9 +14,9 @@ while (true) {
   if (number % 3 === 0) {
     // Both rows or none.
     await db.transaction(async ({ sql }) => {
-      await sql`insert into sessions values (${`${number}`}, 'a', 'user', ${number}, 0)`;
-      await sql`insert into sessions values (${`${number} too`}, 'b', 'user', ${number}, 0)`;
+      await sql`insert into imported_files values (${`${number}`}, ${number})`;
+      await sql`insert into imported_files values (${`${number} too`}, ${number})`;
     });
-  } else await db.sql`insert into sessions values (${`${number}`}, 'a', 'user', ${number}, 0)`;
+  } else await db.sql`insert into imported_files values (${`${number}`}, ${number})`;
   acknowledge(number);
 }

@@ -51,7 +51,10 @@ export async function runServerFrom(
   };
   const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
   child.status.then(({ code }) => ready.reject(new Error(`bkg ended with ${code}:\n${text}`)));
-  const giveUp = setTimeout(() => ready.reject(new Error(`bkg is not ready:\n${text}`)), 60_000);
+  const giveUp = setTimeout(() => {
+    ready.reject(new Error(`bkg is not ready:\n${text}`));
+    child.kill("SIGKILL");
+  }, 60_000);
   const url = await ready.promise.finally(() => clearTimeout(giveUp));
   const token = (await Deno.readTextFile(join(dataDir, "admin-token"))).trim();
 
