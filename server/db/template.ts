@@ -32,12 +32,12 @@ export async function packTemplate(folder: string): Promise<Uint8Array> {
   return new Uint8Array(await packed.arrayBuffer());
 }
 
-/** Fills `target` whole or not at all; one that is there is left alone. Answers whether it was made. */
-export async function unpackTemplate(template: string, target: string): Promise<boolean> {
-  if (await exists(target)) return false;
+/** Fills `target` whole or not at all; one that is there is left alone. */
+export async function unpackTemplate(template: string, target: string): Promise<void> {
+  if (await exists(target)) return;
   const { body } = new Response((await Deno.open(template)).readable);
   const unpacked = new Response(body!.pipeThrough(new DecompressionStream("gzip")));
-  const bytes = new Uint8Array(await unpacked.arrayBuffer());
+  const bytes = await unpacked.bytes();
   const end = bytes.indexOf(lineBreak);
   const entries = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Entry[];
   // A kill in the middle leaves only what the next start throws away.
@@ -55,7 +55,8 @@ export async function unpackTemplate(template: string, target: string): Promise<
     at += size;
   }
   await Deno.rename(draft, target);
-  return true;
+  // Now, and not when garbage is next collected.
+  bytes.buffer.transfer(0);
 }
 
 const lineBreak = 10;
