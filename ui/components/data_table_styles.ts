@@ -2,8 +2,9 @@
 // value it is). Rows and cells carry their ARIA roles, as display: grid would take them away.
 
 import { css } from "lit";
+import { tableStyles } from "./table_styles.ts";
 
-export const dataTableStyles = css`
+const ownStyles = css`
   .tools {
     display: flex;
     flex-wrap: wrap;
@@ -26,46 +27,17 @@ export const dataTableStyles = css`
   .segments {
     justify-self: start;
   }
-  .table {
-    padding: 0;
-    overflow: hidden;
-  }
-  table {
-    width: 100%;
-    border-collapse: collapse;
-    table-layout: fixed;
-    text-align: start;
-  }
-  thead th {
-    padding-block: var(--wa-space-xs);
-    background: var(--wa-color-surface-lowered);
-    font: var(--bkg-label);
-    color: var(--wa-color-text-quiet);
-  }
   th,
   td {
-    padding: var(--wa-space-xs) var(--wa-space-s);
-    text-align: start;
-    vertical-align: middle;
-    font-weight: var(--wa-font-weight-normal);
-    font-size: var(--wa-font-size-s);
+    padding-block: var(--wa-space-xs);
     overflow-wrap: anywhere;
   }
   td.end,
   th.end {
     text-align: end;
   }
-  th:first-child,
-  td:first-child {
-    padding-inline-start: var(--bkg-card-padding);
-  }
-  th:last-child,
-  td:last-child {
-    padding-inline-end: var(--bkg-card-padding);
-  }
   tbody tr {
     height: 3.25rem;
-    border-block-start: var(--bkg-card-border);
   }
   tbody tr:hover {
     background: var(--bkg-hover);
@@ -120,9 +92,6 @@ export const dataTableStyles = css`
   .dot.bad::before {
     background: var(--bkg-status-error);
   }
-  .wait {
-    height: 20rem;
-  }
   .more {
     display: grid;
     justify-items: center;
@@ -173,3 +142,5 @@ export const dataTableStyles = css`
     }
   }
 `;
+
+export const dataTableStyles = [tableStyles, ownStyles];

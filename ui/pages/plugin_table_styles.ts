@@ -1,8 +1,9 @@
 // The table of plugins: columns where there is room, on a phone one card a plugin.
 
 import { css } from "lit";
+import { tableStyles } from "../components/table_styles.ts";
 
-export const pluginTableStyles = css`
+const ownStyles = css`
   .tools {
     display: flex;
     flex-wrap: wrap;
@@ -41,44 +42,6 @@ export const pluginTableStyles = css`
   .problem wa-icon {
     flex: none;
     margin-block-start: 0.2em;
-  }
-  .wait {
-    height: 20rem;
-  }
-  .table {
-    padding: 0;
-    overflow: hidden;
-  }
-  table {
-    width: 100%;
-    border-collapse: collapse;
-    table-layout: fixed;
-    text-align: start;
-  }
-  thead th {
-    padding-block: var(--wa-space-xs);
-    background: var(--wa-color-surface-lowered);
-    font: var(--bkg-label);
-    color: var(--wa-color-text-quiet);
-  }
-  th,
-  td {
-    padding: var(--wa-space-s) var(--wa-space-s);
-    text-align: start;
-    vertical-align: middle;
-    font-weight: var(--wa-font-weight-normal);
-    font-size: var(--wa-font-size-s);
-  }
-  th:first-child,
-  td:first-child {
-    padding-inline-start: var(--bkg-card-padding);
-  }
-  th:last-child,
-  td:last-child {
-    padding-inline-end: var(--bkg-card-padding);
-  }
-  tbody tr {
-    border-block-start: var(--bkg-card-border);
   }
   tbody tr:not(.failure):hover {
     background: var(--bkg-hover);
@@ -230,3 +193,5 @@ export const pluginTableStyles = css`
     }
   }
 `;
+
+export const pluginTableStyles = [tableStyles, ownStyles];
