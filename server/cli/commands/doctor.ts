@@ -86,7 +86,7 @@ async function checkServer(args: Arguments, io: CliIo): Promise<ServerFindings> 
     await client.get("/readyz");
     findings.push({ state: "ok", what: "server", message: `${client.url} is ready` });
     const { plugins } = await client.get<{ plugins: PluginView[] }>("/api/plugins");
-    findings.push(...plugins.map(examine));
+    findings.push(...plugins.map(examine), ...await checkBackups(client));
     return { findings, state: "ready" };
   } catch (error) {
     const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
@@ -96,6 +96,27 @@ async function checkServer(args: Arguments, io: CliIo): Promise<ServerFindings> 
     if (isTimeout || isUnreachable(error)) return { findings, state: "gone" };
     return { findings, state: error.code === notBkg ? "stranger" : "ill" };
   }
+}
+
+/** Those that the server makes by the clock; nothing where the key may not ask. */
+async function checkBackups(client: Client): Promise<Finding[]> {
+  try {
+    const { backups: { lastAtMs, failure } } = await client.get<Settings>("/admin/settings");
+    const last = lastAtMs === undefined
+      ? "none yet"
+      : `the last one is of ${new Date(lastAtMs).toISOString()}`;
+    if (failure === undefined) return [{ state: "ok", what: "backups", message: last }];
+    const why = toPlainText(failure.message, 300);
+    // The server is well without them: a restart of its container would not help.
+    return [{ state: "warn", what: "backups", message: `cannot be made (${why}); ${last}` }];
+  } catch (error) {
+    if (error instanceof AppError && error.code === "FORBIDDEN") return [];
+    throw error;
+  }
+}
+
+interface Settings {
+  backups: { lastAtMs?: number; failure?: { message: string } };
 }
 
 const notBkg = "PROTOCOL_VIOLATION";
@@ -133,12 +154,12 @@ function examine({ id, status, lastError, needsConsent, healthy }: PluginView): 
   return { state: "ok", what, message: status };
 }
 
-interface Settings {
+interface MachineSettings {
   config: Config;
   databaseUrl: string | undefined;
 }
 
-async function readSettings(args: Arguments, io: CliIo): Promise<Settings | Finding> {
+async function readSettings(args: Arguments, io: CliIo): Promise<MachineSettings | Finding> {
   const dataDir = args.text("data-dir");
   try {
     const config = readConfig(io.env, dataDir === undefined ? {} : { dataDir });
@@ -150,7 +171,7 @@ async function readSettings(args: Arguments, io: CliIo): Promise<Settings | Find
 }
 
 async function checkMachine(
-  { config, databaseUrl: url }: Settings,
+  { config, databaseUrl: url }: MachineSettings,
   { isServed }: { isServed: boolean },
 ): Promise<Finding[]> {
   const nowMs = Date.now();

@@ -101,6 +101,23 @@ Deno.test("doctor: a server that drains is not ready", async () => {
   assert.equal(printed.out, "fail  server  The server is shutting down\n");
 });
 
+Deno.test("doctor: backups that cannot be made are told of", async () => {
+  const answers: Record<string, unknown> = {
+    "/healthz": { status: "ok" },
+    "/readyz": {},
+    "/api/plugins": { plugins: [] },
+    "/admin/settings": { backups: { lastAtMs: 0, failure: { message: "no room\u001b[2J" } } },
+  };
+  await using server = serve((request) => Response.json(answers[new URL(request.url).pathname]));
+  const { io, printed } = terminal({ BKG_TOKEN: token, BKG_URL: server.url });
+  assert.equal(await runCli(["doctor", "-q"], io), 0);
+  assert.match(
+    printed.out,
+    /^warn +backups +cannot be made \(no room.*the last one is of 1970-01-01/,
+  );
+  assert.doesNotMatch(printed.out.trimEnd(), /\p{Cc}/u);
+});
+
 Deno.test("doctor: a server that hangs counts as gone, within the health check's 5 s", async () => {
   const never = Promise.withResolvers<Response>();
   await using server = serve(() => never.promise);
@@ -141,7 +158,9 @@ export default definePlugin({
   );
 }
 
-function serve(answer: () => Response | Promise<Response>): { url: string } & AsyncDisposable {
+function serve(
+  answer: (request: Request) => Response | Promise<Response>,
+): { url: string } & AsyncDisposable {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
