@@ -1,6 +1,6 @@
 # bkg in a container: built and packed here, then one binary in a small image, as a user without rights.
 #   docker build -t bkg .
-#   docker run --name bkg -p 127.0.0.1:43119:43119 -v bkg:/data bkg        (docs/deploy.md has more)
+#   docker run --name bkg -e BKG_ADMIN_PASSWORD -p 127.0.0.1:43119:43119 -v bkg:/data bkg   (docs/deploy.md has more)
 # The cells' sandbox is processes, not containers: it needs no privilege, no capability and no device.
 
 FROM node:22-bookworm-slim AS build
@@ -30,5 +30,5 @@ EXPOSE 43119
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["bkg", "doctor", "--server", "--quiet"]
 ENTRYPOINT ["bkg"]
-# --make-key: whoever starts the container reads the key, or a sign-in link, from inside it.
-CMD ["serve", "--make-key", "--log", "json"]
+# Without an owner it does not open its port: the first start takes BKG_ADMIN_PASSWORD (or _FILE).
+CMD ["serve", "--log", "json"]
