@@ -5,6 +5,7 @@ import type { Page } from "playwright-core";
 import { skipUnless } from "../require.ts";
 import { findAccessibilityProblems } from "./accessibility.ts";
 import { browserProblem, openPageTest, signIn } from "./browser.ts";
+import { until } from "./local_page.ts";
 
 Deno.test({
   name: "bkg-chats: conversations",
@@ -41,12 +42,14 @@ Deno.test({
     });
 
     await t.step("regenerate: replaces the answer, and undo brings it back", async () => {
-      const before = await answers.nth(1).locator(".body").innerText();
+      const body = answers.nth(1).locator(".body");
+      const before = await body.innerText();
       await answers.nth(1).getByRole("button", { name: "Answer again" }).click();
       await page.getByText("Answer replaced").waitFor();
       await page.getByRole("button", { name: "Undo" }).click();
+      // The new answer is stopped first, and there for a moment.
+      await until(async () => await body.innerText() === before);
       await answers.nth(1).getByText("You stopped this answer.").waitFor();
-      assert.equal(await answers.nth(1).locator(".body").innerText(), before);
     });
 
     await t.step("server gone: the question is kept, and asked again on demand", async () => {
