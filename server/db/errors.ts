@@ -47,6 +47,12 @@ export function lateError(): AppError {
   return new AppError("CONFLICT", "The transaction is over", { retryable: false });
 }
 
+/** Of what toDbError made INTERNAL; undefined for anything else. */
+export function sqlStateOf(error: unknown): string | undefined {
+  if (!(error instanceof AppError)) return undefined;
+  return (error.details as { sqlState?: string } | undefined)?.sqlState;
+}
+
 /** Whether postgres.js or its socket threw it. */
 export function isDriverError(error: unknown): boolean {
   return codeOf(error) !== undefined && !(error instanceof AppError);

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { Db, Transaction } from "./db.ts";
+import { sqlStateOf } from "./errors.ts";
 
 export interface Migration {
   version: number;
@@ -38,7 +39,7 @@ export interface MigrateOptions {
 export async function migrate(db: Db, { migrations, before }: MigrateOptions): Promise<void> {
   // Every start waits for this one statement.
   const version = await readApplied(db, migrations).catch((error) => {
-    if (isWithoutTable(error)) return 0;
+    if (sqlStateOf(error) === undefinedTable) return 0;
     throw error;
   });
   if (version >= migrations.length) return;
@@ -112,14 +113,10 @@ export async function apply(
   await tx.sql`insert into migrations values (${version}, ${name}, ${checksum}, ${Date.now()})`;
 }
 
-function isWithoutTable(error: unknown): boolean {
-  return error instanceof AppError &&
-    (error.details as { sqlState?: unknown } | undefined)?.sqlState === "42P01";
-}
-
 /** "bkg" in ASCII: of all advisory locks in a shared database, ours. */
 const lockKey = 0x626b67;
 const migrationMs = 10 * 60_000;
+const undefinedTable = "42P01";
 
 async function sha256(text: string): Promise<string> {
   const bytes = new TextEncoder().encode(text);
