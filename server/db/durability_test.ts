@@ -28,6 +28,46 @@ Deno.test(`kill -9 at ${kills} random moments under writes loses no acknowledged
   });
 });
 
+Deno.test({
+  name: "kill -9 leaves no process of PGlite: neither while it opens nor while it computes",
+  // Only there is it seen whose child it is.
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const { assets } = await pgliteAssets();
+    await inFolder(async (folder) => {
+      const options = JSON.stringify({ folder: join(folder, "database"), assets });
+      const script = `import { openPglite } from "./server/db/pglite.ts";
+        const opening = openPglite(${options});
+        setTimeout(() => console.log("started"));
+        const db = await opening;
+        setTimeout(() => console.log("computing"), 300);
+        await db.sql\`select count(*) from generate_series(1, 1e12::bigint)\`;`;
+      for (const [word, afterMs] of [["started", 0], ["started", 100], ["computing", 0]] as const) {
+        const server = new Deno.Command(Deno.execPath(), {
+          args: ["eval", "--no-check", "--lock=deno.test.lock", script],
+          cwd: projectRoot,
+          stdout: "piped",
+        }).spawn();
+        const lines = server.stdout.pipeThrough(new TextDecoderStream()).getReader();
+        for (let said = ""; !said.includes(word);) said += (await lines.read()).value;
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        const [child = ""] = Deno.readTextFileSync(
+          `/proc/${server.pid}/task/${server.pid}/children`,
+        ).split(" ");
+        assert.match(child, /^\d+$/, word);
+        server.kill("SIGKILL");
+        await server.status;
+        await lines.cancel();
+        const giveUpAt = Date.now() + 5000;
+        while (isAlive(child) && Date.now() < giveUpAt) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        assert.ok(!isAlive(child), word);
+      }
+    });
+  },
+});
+
 const onPostgres = "kill -9 of a server on PostgreSQL loses no acknowledged row";
 Deno.test({
   name: onPostgres,
@@ -166,6 +206,14 @@ async function expectAll(db: Db, acknowledged: number): Promise<void> {
     select at_ms from imported_files where at_ms % 3 = 0
     group by at_ms having count(*) <> 2`;
   assert.deepEqual(halves, []);
+}
+
+function isAlive(pid: string): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    return false;
+  }
 }
 
 async function pgliteAssets(): Promise<{ assets: string }> {
