@@ -1,4 +1,4 @@
-// The files in a tar archive, for those of PGlite's extensions. Callers: the build, pglite_worker.ts.
+// The files in a tar archive, which is how PGlite's extensions come. Caller: pglite_worker.ts.
 
 export interface TarFile {
   path: string;
