@@ -53,6 +53,25 @@ Deno.test("openPglite lets a bounded number wait", async () => {
   });
 });
 
+Deno.test("openPglite uses the room of what was overwritten again", async () => {
+  await inFolder(async (folder) => {
+    await using db = await openPglite({ folder, assets });
+    await db.sql`create table things (id int primary key, text text)`;
+    await db.sql`insert into things values (1, '')`;
+    const data = join(folder, "pgdata", "base");
+    const emptyBytes = bytesIn(data);
+    let written = 0;
+    // Random, so that it is not compressed.
+    while (written < 120_000_000) {
+      const text = crypto.getRandomValues(new Uint8Array(60_000)).toHex();
+      await db.sql`update things set text = ${text} where id = 1`;
+      written += text.length;
+    }
+    const grown = bytesIn(data) - emptyBytes;
+    assert.ok(grown < written / 2, `${grown} bytes for ${written} that were overwritten`);
+  });
+});
+
 Deno.test("openPglite keeps its log short under writes, and loses none of them to a kill", async () => {
   await inFolder(async (folder) => {
     await using db = await openPglite({ folder, assets, lost: () => {} });
@@ -102,10 +121,10 @@ Deno.test("openPostgres gives up on a server that is not there, and keeps the pa
 });
 
 function bytesIn(folder: string): number {
-  return [...Deno.readDirSync(folder)].reduce(
-    (sum, { name }) => sum + Deno.statSync(join(folder, name)).size,
-    0,
-  );
+  return [...Deno.readDirSync(folder)].reduce((sum, { name, isDirectory }) => {
+    const path = join(folder, name);
+    return sum + (isDirectory ? bytesIn(path) : Deno.statSync(path).size);
+  }, 0);
 }
 
 async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
