@@ -26,7 +26,13 @@ const rooms: Record<string, readonly string[]> = {
   "plugins/apikeys": ["@bkg/plugin"],
   "plugins/llmserver": ["@bkg/plugin"],
   "models": ["plugins/runtime/contract"],
-  "server/build": ["plugins/runtime/boot", "plugins/runtime/contract", "server/db/template.ts"],
+  "server/build": [
+    "plugins/runtime/boot",
+    "plugins/runtime/contract",
+    "server/db/db.ts",
+    "server/db/migrate.ts",
+    "server/db/template.ts",
+  ],
   "server/db": ["plugins/runtime/contract", "plugins/runtime/host", "models", "server/config.ts"],
   "server/cells": [
     "plugins/runtime/contract",

@@ -2,7 +2,7 @@
 
 import { join, relative } from "node:path";
 
-const sourceFile = /\.(?:ts|js|json|css|html|svg)$/;
+const sourceFile = /\.(?:ts|js|json|css|html|sql|svg)$/;
 
 /** SHA-256, hex, over all source files below the given files and folders. */
 export async function bundleStamp(...places: string[]): Promise<string> {

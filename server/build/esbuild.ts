@@ -60,7 +60,12 @@ export async function bundleOwn(
       plugins: [mendedPostgres()],
     });
     for (
-      const [name, bytes] of Object.entries(await databaseFiles(packages, join(folder, "database")))
+      const [name, bytes] of Object.entries(
+        await databaseFiles(packages, {
+          folder: join(folder, "database"),
+          migrations: join(root, "server/db/migrations"),
+        }),
+      )
     ) {
       await copy(`database/${name}`, bytes);
     }
