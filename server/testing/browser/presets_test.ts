@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { skipUnless } from "../require.ts";
 import { findAccessibilityProblems } from "./accessibility.ts";
 import { browserProblem, openPageTest, signIn } from "./browser.ts";
-import { moveToBrowser } from "./local_page.ts";
+import { moveToBrowser, until } from "./local_page.ts";
 
 Deno.test({
   name: "presets: made from a chat, used in it, in this browser and by programs",
@@ -81,6 +81,11 @@ Deno.test({
       await page.locator("bkg-presets .tag").getByText("shared").waitFor();
       assert.deepEqual(await findAccessibilityProblems(page), []);
       await page.keyboard.press("Escape");
+      // Some moments after its last change a chat is sent.
+      await until(async () => {
+        const chats = await server.fetch("/api/chats?content=true");
+        return (await chats.text()).includes("Tell me about a bear.");
+      });
       const other = await test.newPage();
       await signIn(other, server, "chats");
       await other.locator("bkg-chat-list li a").first().click();
