@@ -35,9 +35,10 @@ export function createSecretReader(
   }
 
   return async (question) => {
-    write(question);
+    // Before the question: who answers at once must not see it.
     setRaw(true);
     try {
+      write(question);
       return await readLine();
     } finally {
       setRaw(false);
