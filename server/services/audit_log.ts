@@ -1,6 +1,7 @@
 // Who did what to which object, as a person sees it: what routes tell, and what they read.
 // Callers: routes (record, list); implemented by audit_store.ts.
 
+import { toAppError } from "../../plugins/runtime/contract/error.ts";
 import type { Identity } from "../auth/authenticator.ts";
 
 /** What somebody did through the API. Of secrets it holds none: `object` names, and does not quote. */
@@ -64,4 +65,29 @@ export interface AuditView {
   outcome: string;
   /** Equal entries in a row within a second are one. */
   count: number;
+}
+
+/** A deed that is about to be done. */
+export interface AuditedDeed<Result> extends Pick<Deed, "action" | "pluginId"> {
+  /** As a deed's; with a result, what it made. */
+  object: (result: Result | undefined) => string;
+  run: () => Promise<Result>;
+}
+
+/** Does it, and records what came of it; answers and throws as `run` does. */
+export async function recordOutcome<Result>(
+  audit: Pick<AuditLog, "record">,
+  by: Pick<Deed, "principal" | "address">,
+  { run, object, ...deed }: AuditedDeed<Result>,
+): Promise<Result> {
+  const note = (outcome: Deed["outcome"], result?: Result) =>
+    audit.record({ ...deed, ...by, object: object(result), outcome });
+  try {
+    const result = await run();
+    note("ok", result);
+    return result;
+  } catch (error) {
+    note(toAppError(error).code === "FORBIDDEN" ? "denied" : "failed");
+    throw error;
+  }
 }

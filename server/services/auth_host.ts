@@ -19,7 +19,7 @@ import { parseKey } from "../auth/key_format.ts";
 import { toPrincipalView } from "../auth/principal_view.ts";
 import { forbidden } from "../auth/scopes.ts";
 import type { SignIn } from "../auth/sign_in.ts";
-import type { AuditLog } from "./audit_log.ts";
+import { type AuditLog, recordOutcome } from "./audit_log.ts";
 
 export interface AuthHostDeps {
   accounts: Accounts;
@@ -32,31 +32,16 @@ export interface AuthHostDeps {
 export function createAuthHost(deps: AuthHostDeps): AuthHost {
   const { accounts, apiKeys, auth, signIn, audit } = deps;
 
-  async function noted<Result>(
-    acting: Identity,
-    { action, object }: { action: string; object: (result: Result | undefined) => string },
-    run: () => Promise<Result>,
-  ): Promise<Result> {
-    const note = (outcome: "ok" | "denied" | "failed", result?: Result) =>
-      audit.record({ principal: acting, address: "", action, object: object(result), outcome });
-    try {
-      const result = await run();
-      note("ok", result);
-      return result;
-    } catch (error) {
-      note(toAppError(error).code === "FORBIDDEN" ? "denied" : "failed");
-      throw error;
-    }
-  }
-
   function serviceFor(acting: Identity): { [Name in AuthMethod]: (input: unknown) => unknown } {
     const owner = { userId: acting.id };
+    // Behind a plugin nobody has an address.
+    const by = { principal: acting, address: "" };
     const keys = guardKeys({ keys: apiKeys, accounts }, acting);
     return {
       async login(input) {
         const { name, password } = parse(loginSchema, input);
         try {
-          // Guesses are counted by who makes them: behind a plugin nobody has an address.
+          // Guesses are counted by who makes them.
           const visitor = { address: `user:${acting.id}`, client: "A plugin" };
           return await signIn.withPassword(name, password, visitor);
         } catch (error) {
@@ -67,18 +52,20 @@ export function createAuthHost(deps: AuthHostDeps): AuthHost {
       },
       async createKey(input) {
         const key = parse(newKeySchema, input);
-        const made = await noted(acting, {
+        const made = await recordOutcome(audit, by, {
           action: "key.create",
           object: (made) => made === undefined ? `key of user:${acting.id}` : `key:${made.view.id}`,
-        }, () => keys.create({ ...owner, ...key }));
+          run: () => keys.create({ ...owner, ...key }),
+        });
         return { key: made.key, view: toSummary(made.view) };
       },
       async revokeKey(input) {
         const { id } = parse(idSchema, input);
-        await noted(acting, {
+        await recordOutcome(audit, by, {
           action: "key.revoke",
           object: () => `key:${id}`,
-        }, () => keys.revoke(owner, id));
+          run: () => keys.revoke(owner, id),
+        });
         return {};
       },
       async listKeys(input) {

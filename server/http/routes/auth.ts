@@ -9,7 +9,7 @@ import { toPrincipalView } from "../../auth/principal_view.ts";
 import type { Visitor } from "../../auth/sign_in.ts";
 import { signInUrl } from "../../auth/sign_in_url.ts";
 import { operation } from "../operation.ts";
-import { json } from "../reply.ts";
+import { json, secretJson } from "../reply.ts";
 import type { HttpEnv, RequestScope, RouteDeps } from "../services.ts";
 import { validate } from "../validate.ts";
 
@@ -66,14 +66,14 @@ export function authRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       const visitor = visitorOf(env, req.raw);
       if (has(given, "invitation")) {
         const { invitation, password } = validate(invitationLogin, given);
-        return secret(json(env, await signIn.withInvitation(invitation, password, visitor)));
+        return secretJson(env, await signIn.withInvitation(invitation, password, visitor));
       }
       if (has(given, "name")) {
         const { name, password } = validate(passwordLogin, given);
-        return secret(json(env, await signIn.withPassword(name, password, visitor)));
+        return secretJson(env, await signIn.withPassword(name, password, visitor));
       }
       const { code } = validate(codeLogin, given);
-      return secret(json(env, await signIn.withCode(code, visitor)));
+      return secretJson(env, await signIn.withCode(code, visitor));
     },
   );
   hono.post(
@@ -89,7 +89,7 @@ export function authRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
     }),
     async ({ env, req }) => {
       const { refreshToken } = validate(refreshSchema, await body.json(req.raw));
-      return secret(json(env, await signIn.refresh(refreshToken, visitorOf(env, req.raw))));
+      return secretJson(env, await signIn.refresh(refreshToken, visitorOf(env, req.raw)));
     },
   );
   hono.post(
@@ -171,7 +171,7 @@ export function authRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
       const { code, expiresAtMs } = signIn.createCode();
       note(env, "code.create", "user:operator");
       const url = signInUrl(config.publicUrl ?? env.origin, code);
-      return secret(json(env, { code, url, expiresAtMs }));
+      return secretJson(env, { code, url, expiresAtMs });
     },
   );
   hono.get(
@@ -199,11 +199,6 @@ function visitorOf({ clientAddress: address }: RequestScope, { headers }: Reques
 
 function has(value: unknown, field: string): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, field);
-}
-
-function secret(response: Response): Response {
-  response.headers.set("cache-control", "no-store");
-  return response;
 }
 
 const password = z.string().min(1).max(200);
