@@ -15,7 +15,7 @@ import {
 import { failure } from "./http/reply.ts";
 import type { RouteRule } from "./http/route_rules.ts";
 import { RememberingRouter } from "./http/remembering_router.ts";
-import { createRouteTable, type RouteTable } from "./http/route_table.ts";
+import { createRouteTable, type Route, type RouteTable } from "./http/route_table.ts";
 import { auditRoutes } from "./http/routes/audit.ts";
 import { authRoutes } from "./http/routes/auth.ts";
 import { backupRoutes } from "./http/routes/backup.ts";
@@ -82,10 +82,17 @@ export function createApp(services: Services): App {
     : new URL(config.publicUrl).pathname.replace(/\/$/, "");
   const nextRequestId = createRequestIds();
 
-  const finish = (request: Request, scope: RequestScope, status: number, startedAtMs: number) => {
-    const { method } = request;
+  const finish = (
+    { method }: Request,
+    scope: RequestScope,
+    { route, status, startedAtMs }: {
+      route: Route | undefined;
+      status: number;
+      startedAtMs: number;
+    },
+  ) => {
     const elapsedMs = now() - startedAtMs;
-    const pattern = routes.find(method, scope.path)?.pattern ?? "unmatched";
+    const pattern = route?.pattern ?? "unmatched";
     metrics.observe(method, pattern, status, elapsedMs / 1000);
     const level = status >= 500 ? "warn" : "debug";
     if (!log.enabled(level)) return;
@@ -105,7 +112,7 @@ export function createApp(services: Services): App {
   const answer = async (
     request: Request,
     scope: RequestScope,
-    host: string,
+    { host, route }: { host: string; route: Route | undefined },
   ): Promise<Response> => {
     let shared: string | undefined;
     let response: Response;
@@ -113,7 +120,7 @@ export function createApp(services: Services): App {
       const { headers } = request;
       checkHost(host);
       const origin = headers.get("origin");
-      const rule = routes.find(request.method, scope.path)?.rule ?? unservedRule(request, scope);
+      const rule = route?.rule ?? unservedRule(request, scope);
       // The page's files are the same for everyone, and the frame of strangers' plugins has an opaque origin.
       if (origin !== null && rule !== "page" && checkOrigin(origin, host) === "allowed") {
         shared = origin;
@@ -157,9 +164,10 @@ export function createApp(services: Services): App {
         failure: undefined,
       };
       active++;
-      const response = await answer(request, scope, client.host);
+      const route = routes.find(request.method, scope.path);
+      const response = await answer(request, scope, { host: client.host, route });
       active--;
-      finish(request, scope, response.status, startedAtMs);
+      finish(request, scope, { route, status: response.status, startedAtMs });
       return response;
     },
     drain() {
