@@ -1,7 +1,9 @@
 // Reads and validates a GGUF header before any engine opens the file: hostile files attack native code.
 // Called by the stores and the puller, in Deno and in a page. Format: ggml/docs/gguf.md, llama.cpp's gguf.cpp.
 
-import { type ByteReader, Cursor } from "./gguf/cursor.ts";
+import type { ByteReader } from "./format/cursor.ts";
+import { cleanText, maxDescriptionChars, maxNameChars } from "./format/text.ts";
+import { Cursor } from "./gguf/cursor.ts";
 import { type GgufLimits, ggufLimits } from "./gguf/limits.ts";
 import {
   findArrayLength,
@@ -12,10 +14,13 @@ import {
   readMetadata,
 } from "./gguf/metadata.ts";
 import { refuse } from "./gguf/refuse.ts";
+import { findShape } from "./gguf/shape.ts";
+import { findTask } from "./gguf/task.ts";
 import { findFileTypeName } from "./gguf/tensor_type.ts";
 import { readTensors } from "./gguf/tensors.ts";
+import type { ModelShape, ModelTask } from "./model.ts";
 
-export type { ByteReader } from "./gguf/cursor.ts";
+export type { ByteReader } from "./format/cursor.ts";
 export { type GgufLimits, ggufLimits } from "./gguf/limits.ts";
 
 /** What a valid header says. Shown text is cleaned of control and bidi characters. */
@@ -38,6 +43,10 @@ export interface GgufHeader {
   chatTemplate: string | undefined;
   /** `general.file_type` by name, else the type that holds most elements: "Q4_K_M", "F32". */
   quantization: string | undefined;
+  /** Undefined where the header does not say enough, as in a later part of a split model. */
+  shape: ModelShape | undefined;
+  /** As its architecture and pooling say; undefined for what no engine here runs by itself. */
+  task: ModelTask | undefined;
   parameterCount: number;
   tensorCount: number;
   /** Bytes before the tensor data, padding included. */
@@ -105,6 +114,7 @@ export async function readGguf(
     });
   }
 
+  const vocabSize = findArrayLength(metadata, "tokenizer.ggml.tokens");
   const fileType = findInteger(metadata, "general.file_type", { min: 0, max: maxU32 });
   const findSize = (name: string) =>
     architecture === undefined
@@ -119,11 +129,15 @@ export async function readGguf(
     contextLength: findSize("context_length"),
     embeddingLength: findSize("embedding_length"),
     blockCount: findSize("block_count"),
-    vocabSize: findArrayLength(metadata, "tokenizer.ggml.tokens"),
+    vocabSize,
     tokenizerModel: cleanText(findText(metadata, "tokenizer.ggml.model"), maxNameChars),
     chatTemplate: findText(metadata, "tokenizer.chat_template"),
     quantization: (fileType === undefined ? undefined : findFileTypeName(fileType)) ??
       tensors.dominantType,
+    shape: architecture === undefined
+      ? undefined
+      : findShape(metadata, { architecture, vocabSize }),
+    task: architecture === undefined ? undefined : findTask(metadata, architecture),
     parameterCount: tensors.parameterCount,
     tensorCount,
     headerBytes,
@@ -227,20 +241,12 @@ function findArchitecture(metadata: Metadata, split: GgufSplit | undefined): str
   return architecture;
 }
 
-function cleanText(text: string | undefined, maxChars: number): string | undefined {
-  if (text === undefined) return undefined;
-  const clean = text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
-  return clean === "" ? undefined : [...clean].slice(0, maxChars).join("");
-}
-
 /** "GGUF", read as a little-endian u32. */
 const ggufMagic = 0x46554747;
 const maxU32 = 0xffff_ffff;
 const defaultAlignment = 32;
 /** The format asks for a multiple of 8. */
 const minAlignment = 8;
-const maxNameChars = 200;
-const maxDescriptionChars = 2000;
 /** Key length 8, key 1, type 4, value 1. */
 const minMetadataBytes = 14;
 /** Name length 8, name 1, dimension count 4, one dimension 8, type 4, offset 8. */

@@ -12,6 +12,8 @@ export interface GgufLimits {
   shownBytes: number;
   chatTemplateBytes: number;
   arrayLength: number;
+  /** Items of an array with one for each block. LLAMA_MAX_LAYERS is 512. */
+  blockCount: number;
   /** GGML_MAX_NAME is 64 with the closing zero. */
   tensorNameBytes: number;
   alignment: number;
@@ -27,6 +29,7 @@ export const ggufLimits: Readonly<GgufLimits> = Object.freeze({
   shownBytes: 64 * 1024,
   chatTemplateBytes: 256 * 1024,
   arrayLength: 16_777_216,
+  blockCount: 4096,
   tensorNameBytes: 63,
   alignment: 1024 * 1024,
   splitCount: 10_000,

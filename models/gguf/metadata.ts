@@ -1,9 +1,11 @@
 // The key-value part of a GGUF header. Scalars and the strings that bkg reads are kept; arrays are
-// passed over, only their type and length are kept. Keys that llama.cpp asserts on are type-checked.
+// passed over but the head counts of each block, only their type and length are kept. Keys that
+// llama.cpp asserts on are type-checked.
 
+import { quote } from "../format/text.ts";
 import type { Cursor } from "./cursor.ts";
 import type { GgufLimits } from "./limits.ts";
-import { quote, refuse } from "./refuse.ts";
+import { refuse } from "./refuse.ts";
 
 /** The value types of GGUF (gguf.h, gguf_type). */
 export const valueType = {
@@ -33,7 +35,8 @@ export type MetadataValue =
     | { kind: "bool"; value: boolean }
     /** `text` is undefined when nobody here reads the key. */
     | { kind: "string"; text: string | undefined }
-    | { kind: "array"; itemType: number; length: number }
+    /** `integers` are kept of the arrays that have one item for each block. */
+    | { kind: "array"; itemType: number; length: number; integers?: readonly bigint[] }
   );
 
 export type Metadata = ReadonlyMap<string, MetadataValue>;
@@ -86,6 +89,26 @@ export function findInteger(
   return Number(found.value);
 }
 
+/** An integer within `range` for the whole model, or one for each block; undefined when the file has none. */
+export function findBlockIntegers(
+  metadata: Metadata,
+  key: string,
+  { min, max }: { min: number; max: number },
+): readonly number[] | undefined {
+  const found = metadata.get(key);
+  if (found?.kind !== "array") {
+    const single = findInteger(metadata, key, { min, max });
+    return single === undefined ? undefined : [single];
+  }
+  const place = { field: nameKey(key), offset: found.offset };
+  if (found.integers === undefined) {
+    return refuse("has the wrong type", { ...place, limit: "integer, or array of integers" });
+  }
+  const wrong = found.integers.find((value) => value < BigInt(min) || value > BigInt(max));
+  if (wrong !== undefined) refuse(`holds ${wrong}`, { ...place, limit: `${min} to ${max}` });
+  return found.integers.map(Number);
+}
+
 /** The length of an array key; undefined when the file does not have it. */
 export function findArrayLength(metadata: Metadata, key: string): number | undefined {
   const found = metadata.get(key);
@@ -136,13 +159,23 @@ async function readText(cursor: Cursor, key: string, limits: GgufLimits): Promis
   return { kind: "string", text: undefined, offset };
 }
 
-/** Passes over an array; what is kept of it is its type and length. */
+/** Passes over an array; what is kept of it is its type and length, and of a short one its integers. */
 async function readArray(cursor: Cursor, key: string, limits: GgufLimits): Promise<MetadataValue> {
   const field = nameKey(key);
   const offset = cursor.position;
   const itemType = await cursor.readU32(`item type of ${field}`);
   const length = await cursor.readCount(`array length of ${field}`, limits.arrayLength);
   const bytes = scalarBytes[itemType];
+  if (bytes !== undefined && isInteger(itemType) && blockKey.test(key)) {
+    if (length > limits.blockCount) {
+      refuse(`has ${length} items`, { field, offset, limit: limits.blockCount });
+    }
+    const integers: bigint[] = [];
+    for (let index = 0; index < length; index++) {
+      integers.push(readInteger(await cursor.readView(bytes, field), itemType));
+    }
+    return { kind: "array", itemType, length, integers, offset };
+  }
   if (bytes !== undefined) {
     cursor.skip(length * bytes, field);
   } else if (itemType === valueType.string) {
@@ -156,6 +189,10 @@ async function readArray(cursor: Cursor, key: string, limits: GgufLimits): Promi
     refuseType(itemType, field, offset);
   }
   return { kind: "array", itemType, length, offset };
+}
+
+function isInteger(type: number): boolean {
+  return type !== valueType.f32 && type !== valueType.f64 && type !== valueType.bool;
 }
 
 function readInteger(view: DataView, type: number): bigint {
@@ -219,12 +256,15 @@ function refuseType(type: number, field: string, offset: number): never {
 
 const alignmentKey = "general.alignment";
 const chatTemplateKey = "tokenizer.chat_template";
+/** One number for each block where they differ. */
+const blockKey = /\.attention\.head_count(?:_kv)?$/;
 
 const shownKeys: ReadonlySet<string> = new Set([
   "general.architecture",
   "general.name",
   "general.description",
   "general.license",
+  "general.type",
   "tokenizer.ggml.model",
 ]);
 

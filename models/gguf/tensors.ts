@@ -1,9 +1,11 @@
 // The tensor part of a GGUF header: names, shapes, types and offsets are checked against each other
 // and the file's size while they are read; nothing but names and sums is kept.
 
+import { findDominant } from "../format/dominant.ts";
+import { quote } from "../format/text.ts";
 import type { Cursor } from "./cursor.ts";
 import type { GgufLimits } from "./limits.ts";
-import { quote, refuse } from "./refuse.ts";
+import { refuse } from "./refuse.ts";
 import { findTensorType, type TensorType } from "./tensor_type.ts";
 
 export interface TensorSummary {
@@ -139,15 +141,6 @@ function measure(
 
 function align(value: bigint, step: bigint): bigint {
   return (value + step - 1n) / step * step;
-}
-
-function findDominant(elementsByType: ReadonlyMap<string, bigint>): string | undefined {
-  let dominant: string | undefined;
-  let most = 0n;
-  for (const [name, elements] of elementsByType) {
-    if (elements > most) [dominant, most] = [name, elements];
-  }
-  return dominant;
 }
 
 const maxDims = 4;

@@ -1,0 +1,5 @@
+// How an ONNX file is refused.
+
+import { createRefuse, type Refuse } from "../format/refuse.ts";
+
+export const refuse: Refuse = createRefuse("ONNX");
