@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { createFolderDigests } from "./folder_digests.ts";
+import { createFileDigests } from "./digests.ts";
 
 Deno.test("digest refuses a file that is gone, and one whose path leads elsewhere", async () => {
   await inFolder(async (folder) => {
-    const digests = createFolderDigests({ cachePath: join(folder, "digests.json") });
+    const digests = createFileDigests({ cachePath: join(folder, "digests.json") });
     const path = join(folder, "a.gguf");
     await assert.rejects(digests.digest({ name: "a.gguf", path }), { code: "NOT_FOUND" });
     await Deno.mkdir(join(folder, "real"));
@@ -20,7 +20,7 @@ Deno.test("digest refuses a file that is gone, and one whose path leads elsewher
 
 Deno.test("digest fails when the file changes under the reading, and goes on with others", async () => {
   await inFolder(async (folder) => {
-    const digests = createFolderDigests({ cachePath: join(folder, "digests.json") });
+    const digests = createFileDigests({ cachePath: join(folder, "digests.json") });
     const file = await write(folder, "a.gguf", new Uint8Array(64 * 1024 * 1024));
     const other = await write(folder, "b.gguf", new Uint8Array(10));
     const broken = digests.digest(file);
@@ -47,7 +47,7 @@ Deno.test("digest agrees with the bytes, follows their changes, and is kept acro
     const bytes = new Uint8Array(16 * 1024 * 1024);
     crypto.getRandomValues(bytes.subarray(0, 65_536));
     const file = await write(folder, "a.gguf", bytes);
-    const first = createFolderDigests(options);
+    const first = createFileDigests(options);
     const both = await Promise.all([first.digest(file), first.digest(file)]);
     assert.equal(both[0], both[1], "one computation for both");
     assert.equal(both[0].digest, sha256(bytes));
@@ -56,7 +56,7 @@ Deno.test("digest agrees with the bytes, follows their changes, and is kept acro
     // The second one believes what is kept.
     const claimed = `sha256:${"0".repeat(64)}`;
     await Deno.writeTextFile(cachePath, JSON.stringify({ [both[0].fingerprint]: claimed }));
-    assert.equal((await createFolderDigests(options).digest(file)).digest, claimed);
+    assert.equal((await createFileDigests(options).digest(file)).digest, claimed);
     bytes[0]! ^= 1;
     await Deno.writeFile(file.path, bytes);
     // Both writes may fall into one tick of the file system's clock.
@@ -64,7 +64,7 @@ Deno.test("digest agrees with the bytes, follows their changes, and is kept acro
     assert.equal((await first.digest(file)).digest, sha256(bytes));
     for (const damaged of ["", "[]", '{"1:2:3":"x"}']) {
       await Deno.writeTextFile(cachePath, damaged);
-      assert.equal((await createFolderDigests(options).digest(file)).digest, sha256(bytes));
+      assert.equal((await createFileDigests(options).digest(file)).digest, sha256(bytes));
     }
   });
 });
@@ -73,7 +73,7 @@ Deno.test("digest of a file that was just written is not kept: it may still chan
   await inFolder(async (folder) => {
     const cachePath = join(folder, "digests.json");
     const file = await write(folder, "a.gguf", new Uint8Array(3));
-    await createFolderDigests({ cachePath }).digest(file);
+    await createFileDigests({ cachePath }).digest(file);
     await assert.rejects(Deno.stat(cachePath), Deno.errors.NotFound);
   });
 });
@@ -82,7 +82,7 @@ Deno.test("digest works where it cannot be kept, and says so", async () => {
   await inFolder(async (folder) => {
     const warned: string[] = [];
     const file = await write(folder, "a.gguf", new Uint8Array(3));
-    const digests = createFolderDigests({
+    const digests = createFileDigests({
       cachePath: join(file.path, "digests.json"),
       log: { warn: (message) => warned.push(message) },
       now: () => Date.now() + 60_000,

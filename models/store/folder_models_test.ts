@@ -1,32 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { AppError } from "../plugins/runtime/contract/error.ts";
-import { createFolderStore } from "./folder_store.ts";
+import { AppError } from "../../plugins/runtime/contract/error.ts";
+import { encodeU32, u16Value } from "../gguf/encode.ts";
+import { valueType } from "../gguf/metadata.ts";
+import { externalTensor, makeOnnx, node } from "../testing/onnx_file.ts";
 import { walkFolder } from "./folder_walk.ts";
-import {
-  encodeHeader,
-  encodeU32,
-  type HeaderParts,
-  joinBytes,
-  padding,
-  stringValue,
-  u16Value,
-  u32Value,
-} from "./gguf/encode.ts";
-import { valueType } from "./gguf/metadata.ts";
-
-function makeModel(name = "A model", metadata: HeaderParts["metadata"] = []): Uint8Array {
-  const header = encodeHeader({
-    metadata: [
-      ["general.architecture", stringValue("llama")],
-      ["general.name", stringValue(name)],
-      ["llama.context_length", u32Value(64)],
-      ...metadata,
-    ],
-    tensors: [{ name: "w", dims: [8], type: 0, offset: 0 }],
-  });
-  return joinBytes([header, padding(header.length, 32), new Uint8Array(32)]);
-}
+import type { ModelLibraryOptions } from "./library.ts";
+import { inFolder, listIds, makeModel, openLibrary, write } from "./testing_library.ts";
 
 function makePart(index: number, count: number, tensorCount = count): Uint8Array {
   return makeModel("Split", [
@@ -36,29 +16,14 @@ function makePart(index: number, count: number, tensorCount = count): Uint8Array
   ]);
 }
 
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "bkg_store_" }));
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+function openFolders(
+  folders: readonly string[],
+  options: Partial<ModelLibraryOptions> = {},
+) {
+  return openLibrary(folders.at(-1) ?? "", { modelPaths: folders, ...options });
 }
 
-/** Writes files below `folder` and returns their paths. */
-async function write(folder: string, files: { [name: string]: Uint8Array }): Promise<void> {
-  for (const [name, bytes] of Object.entries(files)) {
-    const path = join(folder, name);
-    await Deno.mkdir(join(path, ".."), { recursive: true });
-    await Deno.writeFile(path, bytes);
-  }
-}
-
-async function listIds(store: ReturnType<typeof createFolderStore>): Promise<string[]> {
-  return (await store.list()).map(({ id }) => id);
-}
-
-Deno.test("createFolderStore keeps invalid files out of list and says why in get and problems", async () => {
+Deno.test("openModelLibrary, of folders: keeps invalid files out of list and says why in get and problems", async () => {
   await inFolder(async (folder) => {
     const bad = makeModel();
     bad.fill(0xff, 8, 16);
@@ -69,7 +34,7 @@ Deno.test("createFolderStore keeps invalid files out of list and says why in get
     });
     const warnings: unknown[] = [];
     const log = { warn: (...line: unknown[]) => warnings.push(line) };
-    const store = createFolderStore({ folders: [folder], log });
+    const store = await openFolders([folder], { log });
     assert.deepEqual(await listIds(store), ["good"]);
     const problems = await store.problems();
     assert.deepEqual(problems.map(({ path, error }) => [path, error.code]), [
@@ -84,10 +49,10 @@ Deno.test("createFolderStore keeps invalid files out of list and says why in get
   });
 });
 
-Deno.test("createFolderStore answers NOT_FOUND with close ids", async () => {
+Deno.test("openModelLibrary, of folders: answers NOT_FOUND with close ids", async () => {
   await inFolder(async (folder) => {
     await write(folder, { "tiny-llama-q8_0.gguf": makeModel(), "other.gguf": makeModel() });
-    const store = createFolderStore({ folders: [folder] });
+    const store = await openFolders([folder]);
     await assert.rejects(store.get("tiny-lama-q8"), (error) => {
       assert.ok(error instanceof AppError);
       assert.equal(error.code, "NOT_FOUND");
@@ -101,13 +66,13 @@ Deno.test("createFolderStore answers NOT_FOUND with close ids", async () => {
   });
 });
 
-Deno.test("createFolderStore refuses symbolic links to files and folders, not a linked root", async () => {
+Deno.test("openModelLibrary, of folders: refuses symbolic links to files and folders, not a linked root", async () => {
   await inFolder(async (folder) => {
     await write(folder, { "outside/secret.gguf": makeModel(), "root/real.gguf": makeModel() });
     await Deno.symlink(join(folder, "outside/secret.gguf"), join(folder, "root/link.gguf"));
     await Deno.symlink(join(folder, "outside"), join(folder, "root/linked"));
     await Deno.symlink(join(folder, "root"), join(folder, "alias"));
-    const store = createFolderStore({ folders: [join(folder, "alias")] });
+    const store = await openFolders([join(folder, "alias")]);
     assert.deepEqual(await listIds(store), ["real"]);
     assert.equal((await store.get("real")).files[0]?.path, join(folder, "root/real.gguf"));
     const problems = await store.problems();
@@ -123,14 +88,14 @@ Deno.test("createFolderStore refuses symbolic links to files and folders, not a 
   });
 });
 
-Deno.test("createFolderStore refuses names with control or bidi characters, or too long", async () => {
+Deno.test("openModelLibrary, of folders: refuses names with control or bidi characters, or too long", async () => {
   await inFolder(async (folder) => {
     const names = ["a\u202eb", "a\nb", "a\u200bb", " a", "a\\b", "n".repeat(201)];
     await write(folder, { "\u00fcber modell.gguf": makeModel(), ".hidden.gguf": makeModel() });
     for (const name of names) {
       await Deno.writeFile(`${folder}/${name}.gguf`, makeModel());
     }
-    const store = createFolderStore({ folders: [folder] });
+    const store = await openFolders([folder]);
     assert.deepEqual(await listIds(store), ["\u00fcber modell"]);
     const problems = await store.problems();
     assert.equal(problems.length, names.length);
@@ -141,7 +106,7 @@ Deno.test("createFolderStore refuses names with control or bidi characters, or t
   });
 });
 
-Deno.test("createFolderStore takes the first folder on a duplicate id and lists the other", async () => {
+Deno.test("openModelLibrary, of folders: takes the first folder on a duplicate id and lists the other", async () => {
   await inFolder(async (folder) => {
     await write(folder, {
       "one/m.gguf": makeModel("first"),
@@ -149,7 +114,7 @@ Deno.test("createFolderStore takes the first folder on a duplicate id and lists 
       "two/sub/m.gguf": makeModel("third"),
     });
     const folders = [join(folder, "one"), join(folder, "two"), join(folder, "one")];
-    const store = createFolderStore({ folders });
+    const store = await openFolders(folders);
     assert.deepEqual((await store.list()).map(({ name }) => name), ["first"]);
     assert.deepEqual((await store.problems()).map(({ path, error }) => [path, error.code]), [
       [join(folder, "two/m.gguf"), "CONFLICT"],
@@ -158,14 +123,14 @@ Deno.test("createFolderStore takes the first folder on a duplicate id and lists 
   });
 });
 
-Deno.test("createFolderStore joins the parts of a split model", async () => {
+Deno.test("openModelLibrary, of folders: joins the parts of a split model", async () => {
   await inFolder(async (folder) => {
     const bytes = makePart(0, 2);
     await write(folder, {
       "big-00001-of-00002.gguf": bytes,
       "big-00002-of-00002.gguf": makePart(1, 2),
     });
-    const record = await createFolderStore({ folders: [folder] }).get("big");
+    const record = await (await openFolders([folder])).get("big");
     assert.deepEqual(record.files.map(({ name }) => name), [
       "big-00001-of-00002.gguf",
       "big-00002-of-00002.gguf",
@@ -174,7 +139,7 @@ Deno.test("createFolderStore joins the parts of a split model", async () => {
   });
 });
 
-Deno.test("createFolderStore refuses split models with parts missing, swapped or misnamed", async () => {
+Deno.test("openModelLibrary, of folders: refuses split models with parts missing, swapped or misnamed", async () => {
   const cases: { [reason: string]: { [name: string]: Uint8Array } } = {
     "lacks part 1 of 2": { "m-00002-of-00002.gguf": makePart(1, 2) },
     "lacks part 2 of 3": {
@@ -202,7 +167,7 @@ Deno.test("createFolderStore refuses split models with parts missing, swapped or
   for (const [reason, files] of Object.entries(cases)) {
     await inFolder(async (folder) => {
       await write(folder, files);
-      const store = createFolderStore({ folders: [folder] });
+      const store = await openFolders([folder]);
       assert.deepEqual(await store.list(), []);
       await assert.rejects(store.get("m"), (error) => {
         assert.ok(error instanceof AppError);
@@ -215,11 +180,11 @@ Deno.test("createFolderStore refuses split models with parts missing, swapped or
   }
 });
 
-Deno.test("createFolderStore validates a file again when it changes, vanishes or appears", async () => {
+Deno.test("openModelLibrary, of folders: validates a file again when it changes, vanishes or appears", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "m.gguf");
     const missing = join(folder, "later");
-    const store = createFolderStore({ folders: [missing, folder] });
+    const store = await openFolders([missing, folder]);
     assert.deepEqual(await store.list(), []);
     await write(folder, { "m.gguf": makeModel("old") });
     assert.equal((await store.get("m")).name, "old");
@@ -239,11 +204,11 @@ Deno.test("createFolderStore validates a file again when it changes, vanishes or
   });
 });
 
-Deno.test("createFolderStore returns whole records that callers may change", async () => {
+Deno.test("openModelLibrary, of folders: returns whole records that callers may change", async () => {
   await inFolder(async (folder) => {
     const bytes = makeModel("Tiny");
     await write(folder, { "a/b.gguf": bytes, "a.gguf": bytes, "notes.txt": new Uint8Array(1) });
-    const store = createFolderStore({ folders: [folder] });
+    const store = await openFolders([folder]);
     const records = await store.list();
     const path = join(folder, "a/b.gguf");
     const { mtime } = await Deno.stat(path);
@@ -258,6 +223,10 @@ Deno.test("createFolderStore returns whole records that callers may change", asy
       quantization: "F32",
       contextLength: 64,
       chatTemplate: false,
+      origin: "folder",
+      task: undefined,
+      shape: undefined,
+      pinned: false,
       createdAtMs: mtime?.getTime(),
     });
     records[1]?.files.pop();
@@ -265,13 +234,92 @@ Deno.test("createFolderStore returns whole records that callers may change", asy
   });
 });
 
-Deno.test("createFolderStore lists 1,000 models fast the second time", async () => {
+Deno.test("openModelLibrary, of folders: ONNX data must be a regular file in the model's own folder", async () => {
+  await inFolder(async (folder) => {
+    const model = (location: string) =>
+      makeOnnx({ graph: [node("Add"), externalTensor({ location, length: "32" })] });
+    await write(folder, {
+      "secret": new Uint8Array(32),
+      "up/m.onnx": model("../secret"),
+      "root/n.onnx": model(`${folder}/secret`),
+      "linked/o.onnx": model("data"),
+      "short/p.onnx": model("data"),
+      "short/data": new Uint8Array(31),
+      "gone/q.onnx": model("data"),
+      "good/r.onnx": model("data"),
+      "good/data": new Uint8Array(32),
+      "good/other": new Uint8Array(1),
+    });
+    await Deno.symlink(join(folder, "secret"), join(folder, "linked/data"));
+    const store = await openFolders([folder]);
+    assert.deepEqual(await listIds(store), ["r"]);
+    for (const id of ["m", "n", "o", "p", "q"]) {
+      await assert.rejects(store.get(id), { code: "INVALID_MODEL" });
+    }
+    const { files, size } = await store.get("r");
+    assert.deepEqual(files.map(({ name }) => name), ["r.onnx", "data"]);
+    assert.equal(size, model("data").length + 32);
+    // Data that becomes shorter makes another verdict of the same header.
+    await write(folder, { "good/data": new Uint8Array(31) });
+    await assert.rejects(store.get("r"), { code: "INVALID_MODEL" });
+    await write(folder, { "gone/data": new Uint8Array(32) });
+    assert.equal((await store.get("q")).files.length, 2);
+  });
+});
+
+Deno.test("openModelLibrary, of folders: a folder with a configuration is one model, each variant of its own", async () => {
+  await inFolder(async (folder) => {
+    const onnx = makeOnnx();
+    const config = {
+      model_type: "bert",
+      architectures: ["BertForSequenceClassification"],
+      id2label: { 0: "LABEL_0" },
+      max_position_embeddings: 512,
+    };
+    await write(folder, {
+      "ranker/config.json": JSON.stringify(config),
+      "ranker/onnx/model.onnx": onnx,
+      "ranker/onnx/model_quantized.onnx": onnx,
+      "ranker/tokenizer.json": "{}",
+      "ranker/README.md": "text",
+      "pair/config.json": "[]",
+      "pair/encoder_model_fp16.onnx": onnx,
+      "pair/decoder_model_fp16.onnx": onnx,
+      "single/config.json": JSON.stringify({ ...config, architectures: ["BertModel"] }),
+      "single/tokenizer_config.json": '{"chat_template": "x"}',
+      "single/model_int8.onnx": onnx,
+      "lone/face.onnx": onnx,
+      "lone/onnx/hand.onnx": onnx,
+    });
+    const store = await openFolders([folder]);
+    assert.deepEqual(await store.problems(), []);
+    const records = await store.list();
+    assert.deepEqual(records.map(({ id, task, files }) => [id, task, files.length]), [
+      ["face", undefined, 1],
+      ["hand", undefined, 1],
+      ["pair", undefined, 3],
+      ["ranker", "rerank", 3],
+      ["ranker:quantized", "rerank", 3],
+      ["single", "embedding", 3],
+    ]);
+    const ranker = await store.get("ranker");
+    assert.deepEqual(ranker.files.map(({ name }) => name), [
+      "onnx/model.onnx",
+      "config.json",
+      "tokenizer.json",
+    ]);
+    assert.deepEqual([ranker.architecture, ranker.contextLength], ["bert", 512]);
+    assert.equal((await store.get("single")).chatTemplate, true);
+  });
+});
+
+Deno.test("openModelLibrary, of folders: lists 1,000 models fast the second time", async () => {
   await inFolder(async (folder) => {
     const bytes = makeModel();
     const names = Array.from({ length: 1000 }, (_, at) => `${at % 10}/m${at}.gguf`);
     await write(folder, Object.fromEntries(names.map((name) => [name, bytes])));
     // An hour later, so that the files count as settled.
-    const store = createFolderStore({ folders: [folder], now: () => Date.now() + 3_600_000 });
+    const store = await openFolders([folder], { now: () => Date.now() + 3_600_000 });
     assert.equal((await store.list()).length, 1000);
     const started = performance.now();
     const lists = await Promise.all([store.list(), store.list(), store.list()]);
@@ -284,10 +332,10 @@ Deno.test("createFolderStore lists 1,000 models fast the second time", async () 
 Deno.test("walkFolder is bounded in depth and count", async () => {
   await inFolder(async (folder) => {
     await write(folder, { "a/b/c/deep.gguf": makeModel(), "x.gguf": makeModel() });
-    const shallow = await walkFolder(folder, { depth: 1, entries: 100 });
-    assert.deepEqual(shallow.files.map(({ name }) => name), ["x.gguf"]);
+    const shallow = await walkFolder(folder, { limits: { depth: 1, entries: 100 } });
+    assert.deepEqual(shallow.folders[0]?.files.map(({ name }) => name), ["x.gguf"]);
     assert.match(shallow.problems[0]?.error.message ?? "", /more than 1 folders deep/);
-    const few = await walkFolder(folder, { depth: 8, entries: 2 });
+    const few = await walkFolder(folder, { limits: { depth: 8, entries: 2 } });
     assert.match(few.problems.at(-1)?.error.message ?? "", /more than 2 files/);
   });
 });
