@@ -1,6 +1,6 @@
 // Memory: what the machine has, or its control group allows, against what bkg needs. Caller: `bkg doctor`.
 
-import { join } from "node:path";
+import { readGroupLimits } from "../../services/control_group.ts";
 import { type Finding, inBinaryUnits } from "./finding.ts";
 
 export interface MemoryFacts {
@@ -38,43 +38,13 @@ export function checkMemory(facts: MemoryFacts = readMemory()): Finding {
 
 export function readMemory(): MemoryFacts {
   const { total, available } = Deno.systemMemoryInfo();
-  return { totalBytes: total, availableBytes: available, limitBytes: readLimit() };
+  return {
+    totalBytes: total,
+    availableBytes: available,
+    limitBytes: readGroupLimits().memoryBytes,
+  };
 }
 
 /** The server idles at some 300 MiB, and a plugin with a small model needs as much. */
 const needToRun = 600 * 1_048_576;
 const needToWork = 2 * 1024 * 1_048_576;
-
-/** The tightest of this process's group and those above it (cgroups(7)); version 2, then 1. */
-function readLimit(): number | undefined {
-  const limits = [...groupFiles()].map((path) => {
-    try {
-      return Number(Deno.readTextFileSync(path));
-    } catch {
-      return NaN;
-    }
-  }).filter((limit) => Number.isFinite(limit) && limit > 0);
-  return limits.length === 0 ? undefined : Math.min(...limits);
-}
-
-function* groupFiles(): Generator<string> {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync("/proc/self/cgroup");
-  } catch {
-    return;
-  }
-  for (const line of text.split("\n")) {
-    const [, controllers, path] = line.split(":");
-    if (controllers === undefined || path === undefined) continue;
-    const isSecond = controllers === "";
-    if (!isSecond && !controllers.split(",").includes("memory")) continue;
-    const [root, file] = isSecond
-      ? ["/sys/fs/cgroup", "memory.max"]
-      : ["/sys/fs/cgroup/memory", "memory.limit_in_bytes"];
-    const parts = path.split("/").filter(Boolean);
-    for (let depth = parts.length; depth >= 0; depth--) {
-      yield join(root, ...parts.slice(0, depth), file);
-    }
-  }
-}
