@@ -2,7 +2,10 @@
 
 import type { Channel } from "../channel/channel.ts";
 import { AppError } from "../contract/error.ts";
+import type { EngineName } from "../contract/manifest.ts";
 import type { EngineHost } from "../engines/engine.ts";
+import type { OnnxEngine } from "../engines/onnx/mod.ts";
+import type { TransformersEngine } from "../engines/transformers/mod.ts";
 import type { WllamaEngine } from "../engines/wllama/mod.ts";
 import type { GuestEngines } from "../guest/create_context.ts";
 import type { BootSpec } from "./spec.ts";
@@ -24,7 +27,26 @@ export function loadEngines(
     },
   };
   let wllama: Promise<WllamaEngine> | undefined;
+  let onnx: Promise<OnnxEngine> | undefined;
+  let transformers: Promise<TransformersEngine> | undefined;
   return {
+    onnx: {
+      load: async (model, options) => {
+        onnx ??= importEngine("onnx", texts).then((module) =>
+          (module as typeof import("../engines/onnx/mod.ts")).createOnnxEngine(engineHost)
+        );
+        return (await onnx).load(model, options);
+      },
+    },
+    transformers: {
+      load: async (model, options) => {
+        transformers ??= importEngine("transformers", texts).then((module) =>
+          (module as typeof import("../engines/transformers/mod.ts"))
+            .createTransformersEngine(engineHost)
+        );
+        return (await transformers).load(model, options);
+      },
+    },
     wllama: {
       load: async (model, options) => {
         wllama ??= importEngine("wllama", texts).then((module) =>
@@ -49,7 +71,10 @@ interface ThreadLease {
   lease: number;
 }
 
-async function importEngine(name: "wllama", texts: BootSpec["engines"]): Promise<unknown> {
+async function importEngine(
+  name: keyof GuestEngines & EngineName,
+  texts: BootSpec["engines"],
+): Promise<unknown> {
   const text = texts[name];
   if (text === undefined) {
     throw new AppError("UNSUPPORTED_FEATURE", `plugin.json does not list the engine "${name}"`);

@@ -31,6 +31,7 @@ export const errorStatus = {
   UNAVAILABLE: 503,
   TIMEOUT: 504,
   DEADLINE_EXCEEDED: 504,
+  OUT_OF_DISK: 507,
 } as const;
 
 /** A stable, documented error code. */
@@ -52,9 +53,18 @@ export interface AppErrorOptions {
   cause?: unknown;
 }
 
+const brand = Symbol.for("bkg.AppError");
+
 /** An error with a public code. Messages are sentences without a full stop, values quoted. */
 export class AppError extends Error {
+  /** An engine is a bundle with a copy of this class: its errors are known by this, not by their prototype. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== AppError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && brand in value;
+  }
+
   override readonly name = "AppError";
+  readonly [brand] = true;
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly details: unknown;

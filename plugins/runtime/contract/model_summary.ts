@@ -8,6 +8,10 @@ export interface ModelSummary {
   format: string;
   name?: string;
   description?: string;
+  /** What it is for: "chat", "embedding"; absent where its files do not say. */
+  task?: string;
+  /** As the files name it: "llama", "bert". */
+  architecture?: string;
   /** Tokens. */
   contextLength?: number;
   /** Whether the model brings a chat template. */
@@ -15,26 +19,44 @@ export interface ModelSummary {
 }
 
 /** What a host knows of a model, and more. */
-export interface KnownModel {
+export type KnownModel = { [Key in keyof ModelSummary]: ModelSummary[Key] | undefined } & {
   id: string;
   size: number;
   format: string;
-  chatTemplate: boolean;
-  name?: string | undefined;
-  description?: string | undefined;
-  contextLength?: number | undefined;
-}
+};
 
 /** Picks what a plugin is told. */
 export function summarizeModel(model: KnownModel): ModelSummary {
-  const { id, size, format, chatTemplate, name, description, contextLength } = model;
+  const { id, size, format } = model;
   return {
     id,
     size,
     format,
-    chatTemplate,
-    ...(name === undefined ? {} : { name }),
-    ...(description === undefined ? {} : { description }),
-    ...(contextLength === undefined ? {} : { contextLength }),
+    ...known("name", model.name),
+    ...known("description", model.description),
+    ...known("task", model.task),
+    ...known("architecture", model.architecture),
+    ...known("contextLength", model.contextLength),
+    ...known("chatTemplate", model.chatTemplate),
   };
+}
+
+/** Whether it is one to chat with: a language model in a format that bkg runs. */
+export function writesText(
+  { format, task, chatTemplate }: Pick<KnownModel, "format" | "task" | "chatTemplate">,
+): boolean {
+  return format === "gguf" && (task === undefined ? chatTemplate === true : task === "chat");
+}
+
+/** Whether it makes vectors of texts or scores them: such a model is no one to chat with. */
+export function encodesText({ format, task }: Pick<KnownModel, "format" | "task">): boolean {
+  return task === "embedding" && (format === "gguf" || format === "onnx") ||
+    task === "rerank" && format === "onnx";
+}
+
+function known<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { [Key in Name]?: Value } {
+  return (value === undefined ? {} : { [name]: value }) as { [Key in Name]?: Value };
 }

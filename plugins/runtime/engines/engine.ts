@@ -1,5 +1,7 @@
 // What every engine offers to a plugin; the backend is data, and the one really used is reported.
 
+import type { ModelSummary } from "../contract/model_summary.ts";
+
 /** A Blob-like whose bytes are read by range: a file of a model on the server, OPFS in a page. */
 export interface ModelFile {
   readonly name: string;
@@ -8,10 +10,10 @@ export interface ModelFile {
   slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer>; readonly size: number };
 }
 
-/** A model that the host opened for the plugin. */
-export interface OpenModel {
-  readonly id: string;
+/** A model that the host opened for the plugin, and what the host knows of it. */
+export interface OpenModel extends Readonly<ModelSummary> {
   readonly files: readonly ModelFile[];
+  /** Until then nobody can remove the model. */
   close(): void;
 }
 

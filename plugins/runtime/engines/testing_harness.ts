@@ -8,11 +8,13 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { AppError, type ErrorCode } from "../contract/error.ts";
+import { type ModelSummary, summarizeModel } from "../contract/model_summary.ts";
 import { preludeSource } from "../boot/prelude.ts";
 import type { OpenModel } from "./engine.ts";
 import type {
   ChatMessage,
   Completion,
+  Embedding,
   GenerateOptions,
   Piece,
   WllamaEngine,
@@ -30,10 +32,8 @@ export interface BareRun {
   contextLength: number;
 }
 
-interface RemoteFile {
-  handle: number;
-  name: string;
-  size: number;
+export interface RemoteModel extends ModelSummary {
+  files: { handle: number; name: string; size: number }[];
 }
 
 type Plain<Options> = Omit<Options, "signal" | "progress">;
@@ -45,11 +45,12 @@ export type WorkerRequest =
   | ({ kind: "run"; id: number } & Command);
 
 type Command =
-  | { method: "load"; files: RemoteFile[]; options: Plain<WllamaLoadOptions> }
+  | { method: "load"; model: RemoteModel; options: Plain<WllamaLoadOptions> }
   | { method: "generate"; handle: number; input: Input; options: Plain<GenerateOptions> }
+  | { method: "embed"; handle: number; text: string }
   | { method: "unload"; handle: number }
-  | { method: "bare"; files: RemoteFile[]; run: BareRun }
-  | { method: "bench"; files: RemoteFile[]; run: BareRun & { rounds: number } };
+  | { method: "bare"; model: RemoteModel; run: BareRun }
+  | { method: "bench"; model: RemoteModel; run: BareRun & { rounds: number } };
 
 export type WorkerReply =
   | { kind: "value"; id: number; value: unknown }
@@ -72,18 +73,24 @@ export interface EngineHarness extends AsyncDisposable {
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** A test model of ../shared/models/gguf or models/demo; undefined, with one line printed, where it is absent. */
-export function testModel(name: string): (OpenModel & { readonly reads: ReadCount }) | undefined {
+export function testModel(
+  name: string,
+  facts: Partial<ModelSummary> = {},
+): (OpenModel & { readonly reads: ReadCount }) | undefined {
   const folders = [join(root, "../shared/models/gguf"), join(root, "models/demo")];
   const path = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
   if (path === undefined) {
     console.log(`skipped: the test model ${name} is not here`);
     return undefined;
   }
-  return openModelFile(path);
+  return openModelFile(path, facts);
 }
 
-/** A model file of this machine, as a plugin would be given it. */
-export function openModelFile(path: string): OpenModel & { readonly reads: ReadCount } {
+/** A model file of this machine, as a plugin would be given it; `facts` is what its host would know of it. */
+export function openModelFile(
+  path: string,
+  facts: Partial<ModelSummary> = {},
+): OpenModel & { readonly reads: ReadCount } {
   const reads: ReadCount = { count: 0, bytes: 0, largest: 0 };
   const descriptor = openSync(path, "r");
   const { size } = statSync(path);
@@ -102,7 +109,8 @@ export function openModelFile(path: string): OpenModel & { readonly reads: ReadC
       },
     }),
   };
-  return { id: basename(path, ".gguf"), files: [file], close: () => {}, reads };
+  const id = basename(path, ".gguf");
+  return { id, size, format: "gguf", ...facts, files: [file], close: () => {}, reads };
 }
 
 export interface ReadCount {
@@ -166,26 +174,29 @@ export async function startEngine(): Promise<EngineHarness> {
     });
   }
 
-  function share(model: OpenModel): RemoteFile[] {
-    return model.files.map((file) => ({
-      handle: files.push(file) - 1,
-      name: file.name,
-      size: file.size,
-    }));
+  function share(model: OpenModel): RemoteModel {
+    return {
+      ...summarizeModel(model),
+      files: model.files.map((file) => ({
+        handle: files.push(file) - 1,
+        name: file.name,
+        size: file.size,
+      })),
+    };
   }
 
   return {
     engine: {
       async load(model, { signal, progress, ...options } = {}) {
         const { handle, info } = await run<{ handle: number; info: WllamaInfo }>(
-          { method: "load", files: share(model), options },
+          { method: "load", model: share(model), options },
           { signal, progress: (state) => progress?.(state["readBytes"] ?? 0) },
         );
         return createRemoteModel(handle, info);
       },
     },
-    bare: (model, bareRun) => run({ method: "bare", files: share(model), run: bareRun }),
-    bench: (model, benchRun) => run({ method: "bench", files: share(model), run: benchRun }),
+    bare: (model, bareRun) => run({ method: "bare", model: share(model), run: bareRun }),
+    bench: (model, benchRun) => run({ method: "bench", model: share(model), run: benchRun }),
     async [Symbol.asyncDispose]() {
       worker.terminate();
       URL.revokeObjectURL(url);
@@ -199,6 +210,8 @@ export async function startEngine(): Promise<EngineHarness> {
       isBroken: false,
       complete: (prompt, options) => generate(handle, { prompt }, options),
       chat: (messages, options) => generate(handle, { messages }, options),
+      embed: (text, { signal, progress } = {}) =>
+        run<Embedding>({ method: "embed", handle, text }, { signal, progress: () => progress?.() }),
       unload: () => run({ method: "unload", handle }),
     };
   }

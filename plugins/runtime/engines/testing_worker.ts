@@ -1,9 +1,9 @@
 // The Worker's side of testing_harness.ts: the engine, or wllama alone, driven by messages.
 
 import { type CacheManager, Wllama } from "@wllama/wllama";
-import type { ModelFile } from "./engine.ts";
+import type { ModelFile, OpenModel } from "./engine.ts";
 import { createWllamaEngine, type GenerateOptions, type WllamaModel } from "./wllama/mod.ts";
-import type { BareRun, Input, WorkerReply, WorkerRequest } from "./testing_harness.ts";
+import type { BareRun, Input, RemoteModel, WorkerReply, WorkerRequest } from "./testing_harness.ts";
 
 declare const self: {
   addEventListener(type: "message", listener: (event: MessageEvent<WorkerRequest>) => void): void;
@@ -52,9 +52,7 @@ async function run(request: Extract<WorkerRequest, { method: string }>): Promise
   const { signal } = abort;
   switch (request.method) {
     case "load": {
-      const files = request.files.map((file) => remoteFile(file));
-      const opened = { id: "test", files, close: () => {} };
-      const model = await engine.load(opened, {
+      const model = await engine.load(openRemote(request.model), {
         ...request.options,
         signal,
         progress: (readBytes) => reply({ kind: "progress", id: request.id, state: { readBytes } }),
@@ -76,13 +74,18 @@ async function run(request: Extract<WorkerRequest, { method: string }>): Promise
         reply({ kind: "piece", id: request.id, text: value.text });
       }
     }
+    case "embed":
+      return await models.get(request.handle)!.embed(request.text, {
+        signal,
+        progress: () => reply({ kind: "progress", id: request.id, state: {} }),
+      });
     case "unload":
       await models.get(request.handle)!.unload();
       return { threadsLent };
     case "bare":
-      return await runBare(request.files.map((file) => remoteFile(file)), request.run);
+      return await runBare(openRemote(request.model), request.run);
     case "bench":
-      return await bench(request.files.map((file) => remoteFile(file)), request.run);
+      return await bench(openRemote(request.model), request.run);
   }
 }
 
@@ -92,7 +95,11 @@ function start(model: WllamaModel, input: Input, options: GenerateOptions) {
     : model.chat(input.messages, options);
 }
 
-function remoteFile({ handle, name, size }: { handle: number; name: string; size: number }) {
+function openRemote({ files, ...summary }: RemoteModel): OpenModel {
+  return { ...summary, files: files.map((file) => remoteFile(file)), close: () => {} };
+}
+
+function remoteFile({ handle, name, size }: RemoteModel["files"][number]) {
   return {
     name,
     size,
@@ -114,7 +121,7 @@ function remoteFile({ handle, name, size }: { handle: number; name: string; size
   } satisfies ModelFile as ModelFile;
 }
 
-async function loadBare(files: ModelFile[], { threads, contextLength }: BareRun) {
+async function loadBare({ files }: OpenModel, { threads, contextLength }: BareRun) {
   const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
   const quiet = { debug() {}, log() {}, warn() {}, error() {} };
   const wllama = new Wllama({ default: url }, { cacheManager: {} as CacheManager, logger: quiet });
@@ -141,8 +148,8 @@ async function completeBare(wllama: Wllama, { prompt, maxTokens }: BareRun) {
   return { text, ms: performance.now() - started };
 }
 
-async function runBare(files: ModelFile[], run: BareRun) {
-  const wllama = await loadBare(files, run);
+async function runBare(opened: OpenModel, run: BareRun) {
+  const wllama = await loadBare(opened, run);
   try {
     await completeBare(wllama, { ...run, prompt: "To begin with", maxTokens: 4 });
     return await completeBare(wllama, run);
@@ -152,9 +159,8 @@ async function runBare(files: ModelFile[], run: BareRun) {
 }
 
 /** Both ways in turn, in one Worker; milliseconds of each run. */
-async function bench(files: ModelFile[], run: BareRun & { rounds: number }) {
-  const wllama = await loadBare(files, run);
-  const opened = { id: "test", files, close: () => {} };
+async function bench(opened: OpenModel, run: BareRun & { rounds: number }) {
+  const wllama = await loadBare(opened, run);
   const model = await engine.load(opened, run);
   const times: { bareMs: number; engineMs: number }[] = [];
   for (let round = 0; round < run.rounds; round++) {

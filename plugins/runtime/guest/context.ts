@@ -3,6 +3,8 @@
 import type { AuthService } from "../contract/auth_service.ts";
 import type { ModelSummary } from "../contract/model_summary.ts";
 import type { OpenModel } from "../engines/engine.ts";
+import type { OnnxEngine } from "../engines/onnx/interface.ts";
+import type { TransformersEngine } from "../engines/transformers/interface.ts";
 import type { WllamaEngine } from "../engines/wllama/interface.ts";
 
 export interface PluginContext<Settings = Record<string, unknown>> {
@@ -13,10 +15,17 @@ export interface PluginContext<Settings = Record<string, unknown>> {
   readonly models: {
     /** The models that this plugin was granted. */
     list(): Promise<ModelSummary[]>;
-    /** Opens a model for reading; throws GRANT_DENIED or NOT_FOUND. */
+    /**
+     * Opens a model for reading; throws GRANT_DENIED, NOT_FOUND or INVALID_MODEL. `id` of the answer is the
+     * model's own, however it was spelled. Keep it open while the model is in use: nobody can remove it then.
+     */
     open(id: string): Promise<OpenModel>;
   };
-  readonly engines: { readonly wllama: WllamaEngine };
+  readonly engines: {
+    readonly wllama: WllamaEngine;
+    readonly onnx: OnnxEngine;
+    readonly transformers: TransformersEngine;
+  };
   /** Sets the plugin's own metric, declared in the manifest's `metrics`. */
   metric(name: string, value: number): void;
 }

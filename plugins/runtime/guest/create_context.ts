@@ -49,19 +49,22 @@ export function createAuthService(channel: Channel, call: number | undefined): A
 }
 
 /** The host's answer to "models.open". */
-interface OpenedModel {
-  id: string;
+interface OpenedModel extends ModelSummary {
   handle: number;
   files: { name: string; size: number; handle: number }[];
 }
 
-function openModel(opened: OpenedModel, channel: Channel, engines: GuestEngines): OpenModel {
+function openModel(
+  { handle, files, ...summary }: OpenedModel,
+  channel: Channel,
+  engines: GuestEngines,
+): OpenModel {
   return {
-    id: opened.id,
-    files: opened.files.map((file) => createModelFile(file, engines)),
+    ...summary,
+    files: files.map((file) => createModelFile(file, engines)),
     close() {
       // The host may be gone by now; there is nothing left to close then.
-      channel.call("models.close", { handle: opened.handle }).catch(() => {});
+      channel.call("models.close", { handle }).catch(() => {});
     },
   };
 }

@@ -4,6 +4,8 @@ export { AppError as PluginError } from "../contract/error.ts";
 export type { ErrorCode } from "../contract/error.ts";
 export { definePlugin } from "./define_plugin.ts";
 export type { Handler, PluginDefinition } from "./define_plugin.ts";
+export { Residency } from "./residency.ts";
+export type { Lease, ResidencyOptions, ResidentModel } from "./residency.ts";
 export type { CallContext, CallPluginContext, Logger, PluginContext } from "./context.ts";
 export type {
   AuthService,

@@ -4,7 +4,7 @@
 import { type AuthMethod, authMethods } from "../contract/auth_service.ts";
 import { AppError, toAppError } from "../contract/error.ts";
 import type { Grant, ServiceName } from "../contract/grant.ts";
-import type { ModelSummary } from "../contract/model_summary.ts";
+import { type ModelSummary, summarizeModel } from "../contract/model_summary.ts";
 import { covers } from "../contract/permission_list.ts";
 import type { AuditTrail } from "./audit_trail.ts";
 import type { Cell } from "./cell.ts";
@@ -16,8 +16,16 @@ import type { ThreadBudget } from "./thread_budget.ts";
 /** The models that a plugin can be given; the server's store, or a page's. */
 export interface ModelService {
   list(): Promise<readonly ModelSummary[]>;
-  /** Throws NOT_FOUND. `path` never reaches the plugin. */
-  open(id: string): Promise<{ id: string; files: { name: string; path: string; size: number }[] }>;
+  /** Throws NOT_FOUND or INVALID_MODEL. */
+  open(id: string): Promise<OpenedModel>;
+}
+
+/** A model that is lent: it stays where it is until it is given back. */
+export interface OpenedModel extends ModelSummary {
+  /** `path` never reaches the plugin. */
+  files: readonly { name: string; path: string; size: number }[];
+  /** Called once. */
+  release(): void;
 }
 
 /** Accounts of the server; a page has none. */
@@ -53,7 +61,7 @@ export function openBroker(
   { pluginId, grant, models, auth, calls, threads, audit }: BrokerDeps,
 ): Broker {
   const account = threads.open();
-  const opened = new Map<number, { id: string; fileHandles: number[] }>();
+  const opened = new Map<number, { model: OpenedModel; fileHandles: number[] }>();
   const principal = `plugin:${pluginId}`;
   let nextHandle = 1;
   let closed = false;
@@ -84,12 +92,13 @@ export function openBroker(
       return serve(isRecord(input) ? input : {});
     },
     grantChanged() {
-      for (const [handle, model] of [...opened]) {
+      for (const [handle, { model }] of [...opened]) {
         if (!mayOpen(model.id)) closeModel(handle);
       }
     },
     close() {
       closed = true;
+      for (const { model } of opened.values()) model.release();
       opened.clear();
       account.close();
     },
@@ -106,14 +115,14 @@ export function openBroker(
     const object = `models.open ${toPlainText(id, 200)}`;
     requireService("models", object);
     requireModel(id, object);
-    if (opened.size >= maxOpenModels) {
-      throw new AppError("CONFLICT", `A plugin may hold ${maxOpenModels} open models`);
-    }
+    let model: OpenedModel | undefined;
     try {
-      const model = await models.open(id);
+      requireRoom();
+      model = await models.open(id);
       // While it was opened the grant may have gone, and an alias may have led elsewhere.
       requireService("models", object);
       requireModel(model.id, object);
+      requireRoom();
       if (closed) throw new AppError("CELL_LOST", "The cell is gone");
       const files = model.files.map(({ name, path, size }) => {
         const handle = nextHandle++;
@@ -121,10 +130,11 @@ export function openBroker(
         return { name, size, handle };
       });
       const handle = nextHandle++;
-      opened.set(handle, { id: model.id, fileHandles: files.map((file) => file.handle) });
+      opened.set(handle, { model, fileHandles: files.map((file) => file.handle) });
       audit.add(principal, "service", object, "ok");
-      return { handle, id: model.id, files };
+      return { ...summarizeModel(model), handle, files };
     } catch (error) {
+      model?.release();
       const failure = toAppError(error);
       if (failure.code !== "GRANT_DENIED") audit.add(principal, "service", object, "failed");
       throw failure;
@@ -153,8 +163,11 @@ export function openBroker(
   }
 
   function closeModel(handle: number): null {
-    for (const fileHandle of opened.get(handle)?.fileHandles ?? []) cell.closeFile(fileHandle);
+    const open = opened.get(handle);
+    if (open === undefined) return null;
     opened.delete(handle);
+    for (const fileHandle of open.fileHandles) cell.closeFile(fileHandle);
+    open.model.release();
     return null;
   }
 
@@ -166,6 +179,11 @@ export function openBroker(
   function mayOpen(id: string): boolean {
     const { services, models: entries } = grant();
     return services.includes("models") && covers(entries, id);
+  }
+
+  function requireRoom(): void {
+    if (opened.size < maxOpenModels) return;
+    throw new AppError("CONFLICT", `A plugin may hold ${maxOpenModels} open models`);
   }
 
   function requireService(service: ServiceName, object: string): void {

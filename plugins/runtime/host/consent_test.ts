@@ -42,7 +42,11 @@ function asking(permissions: Grant, options: AskingOptions = {}) {
   const parts = createTestHost([found()], { demo: guest }, {
     models: {
       list: () => Promise.resolve([]),
-      open: (id) => Promise.resolve({ id, files: [{ name: "a", path: `/models/${id}`, size: 1 }] }),
+      open: (id) =>
+        Promise.resolve({
+          ...{ id, size: 1, format: "gguf", release: () => {} },
+          files: [{ name: "a", path: `/models/${id}`, size: 1 }],
+        }),
     },
     ...(stored === undefined ? {} : { state: { load: () => stored, save: () => {} } }),
     ...extra,

@@ -430,7 +430,11 @@ Deno.test("a grant that is revoked during a swap closes what either cell has ope
   const { host, next, call, cells } = swappable(installed("demo", echo, asks, "builtin"), {
     models: {
       list: () => Promise.resolve([]),
-      open: (id) => Promise.resolve({ id, files: [{ name: "a", path: `/models/${id}`, size: 1 }] }),
+      open: (id) =>
+        Promise.resolve({
+          ...{ id, size: 1, format: "gguf", release: () => {} },
+          files: [{ name: "a", path: `/models/${id}`, size: 1 }],
+        }),
     },
   });
   next.guest = opens;

@@ -230,14 +230,21 @@ Deno.test("a grant that is denied names the permission; a revoke holds at once a
     "demo.echo": async (id: string, _call, channel) => await channel.call("models.open", { id }),
     "demo.list": async (_input, _call, channel) => await channel.call("models.list", {}),
   };
+  const held = new Set<string>();
   const { host, bus, last, saved } = createTestHost(
     [installed("demo", { ...echo, "demo.list": {} }, asks)],
     { demo: plugin },
     {
       models: {
         list: () => Promise.resolve(["tiny", "big"].map((id) => ({ id, size: 1, format: "gguf" }))),
-        open: (id) =>
-          Promise.resolve({ id, files: [{ name: "a.gguf", path: `/models/${id}`, size: 1 }] }),
+        open: (id) => {
+          held.add(id);
+          return Promise.resolve({
+            ...{ id, size: 1, format: "gguf", contextLength: 128 },
+            files: [{ name: "a.gguf", path: `/models/${id}`, size: 1 }],
+            release: () => held.delete(id),
+          });
+        },
       },
     },
   );
@@ -253,7 +260,12 @@ Deno.test("a grant that is denied names the permission; a revoke holds at once a
   assert.deepEqual(host.get("demo").missingGrants, []);
   assert.deepEqual(saved.get("demo")?.consent?.granted.models, ["tiny"]);
   const opened = await bus.call("demo.echo", "tiny", options);
-  assert.equal(JSON.stringify(opened).includes("/models/"), false);
+  assert.deepEqual(opened, {
+    ...{ id: "tiny", size: 1, format: "gguf", contextLength: 128 },
+    handle: 2,
+    files: [{ name: "a.gguf", size: 1, handle: 1 }],
+  });
+  assert.deepEqual([...held], ["tiny"]);
   assert.deepEqual([...last().files.values()], ["/models/tiny"]);
   assert.deepEqual(await bus.call("demo.list", {}, options), [
     { id: "tiny", size: 1, format: "gguf" },
@@ -261,6 +273,7 @@ Deno.test("a grant that is denied names the permission; a revoke holds at once a
   await assert.rejects(bus.call("demo.echo", "big", options), withCode("GRANT_DENIED", /big/));
   await host.setGrants("demo", noPermissions, operator);
   assert.equal(last().files.size, 0);
+  assert.deepEqual([...held], []);
   await assert.rejects(bus.call("demo.echo", "tiny", options), denied);
   const service = host.audit("demo", 100).filter(({ action }) => action === "service");
   assert.deepEqual(service.map(({ object, outcome }) => `${object} ${outcome}`), [

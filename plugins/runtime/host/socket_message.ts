@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import type { WireError } from "../contract/error.ts";
+import type { Job } from "../contract/job.ts";
 import {
   type EventTopic,
   eventTopics,
@@ -11,7 +12,7 @@ import {
   type PluginView,
 } from "./host.ts";
 
-/** `jobs` has no events yet; it is accepted so that clients may ask for it today. */
+/** `jobs` are of no plugin: `pluginId` and `after` mean nothing there. */
 export const socketTopics = [...eventTopics, "jobs"] as const;
 export type SocketTopic = EventTopic | "jobs";
 
@@ -41,6 +42,8 @@ export const clientMessageSchema = z.discriminatedUnion("action", [
     payload: z.unknown(),
   }),
   z.object({ action: z.literal("CANCEL"), id: callId }),
+  /** Answered by `pong`: whether the other side is there. A browser shows no pings of the protocol's own. */
+  z.object({ action: z.literal("PING") }),
 ]);
 
 export type ClientMessage = z.infer<typeof clientMessageSchema>;
@@ -56,10 +59,11 @@ export type ServerMessage =
     seq: number;
     payload: { pluginId: string; atMs: number; telemetry: PluginTelemetry };
   }
-  | { type: "jobs"; seq: number; payload: unknown }
+  | { type: "jobs"; seq: number; payload: { job: Job } }
   /** Answers SUB, after what it replayed; `gap`: some of what was missed is not kept any more. */
   | { type: "subscribed"; payload: { topic: SocketTopic; pluginId?: string; gap: boolean } }
   | { type: "unsubscribed"; payload: { topic: SocketTopic; pluginId?: string } }
+  | { type: "pong" }
   | { type: "chunk"; id: CallId; payload: unknown }
   | { type: "result"; id: CallId; payload: unknown }
   /** Without `id`: what the client sent could not be read. */

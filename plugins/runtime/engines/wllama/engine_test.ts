@@ -25,7 +25,7 @@ function complete(model: WllamaModel, options: Partial<GenerateOptions> = {}, pr
 }
 
 Deno.test("wllama engine, on aidreams260K", async (t) => {
-  const file = testModel("aidreams260K-f32.gguf");
+  const file = testModel("aidreams260K-f32.gguf", { contextLength: 128 });
   if (file === undefined) return;
   await using harness = await startEngine();
   const { engine } = harness;
@@ -219,12 +219,15 @@ Deno.test("wllama engine, on aidreams260K", async (t) => {
       size: end - start,
       arrayBuffer: () => Promise.resolve(bytes.slice(start, end).buffer),
     });
-    const broken = { id: "x", close() {}, files: [{ name: "x", size: bytes.length, slice: part }] };
+    const broken = {
+      ...file,
+      files: [{ name: "x.gguf", size: bytes.length, slice: part }],
+    };
     await assert.rejects(engine.load(broken), { code: "INVALID_MODEL" });
     const failing = {
       ...broken,
       files: [{
-        name: "x",
+        name: "x.gguf",
         size: 1000,
         slice: () => ({ size: 1, arrayBuffer: () => Promise.resolve(new ArrayBuffer(0)) }),
       }],
@@ -233,6 +236,50 @@ Deno.test("wllama engine, on aidreams260K", async (t) => {
     const again = await engine.load(file);
     assert.equal((await complete(again, { maxTokens: 3 })).usage.completionTokens, 3);
     await again.unload();
+  });
+});
+
+Deno.test("wllama engine takes the weights alone, and refuses what it cannot read before it reads", async (t) => {
+  const file = testModel("aidreams260K-f32.gguf", { contextLength: 128 });
+  if (file === undefined) return;
+  await using harness = await startEngine();
+  const { engine } = harness;
+  const [weights] = file.files;
+  const noRead = () => {
+    throw new Error("It was read");
+  };
+
+  await t.step("a file past what WebAssembly reads is UNSUPPORTED_FEATURE", async () => {
+    const large = { ...file, files: [{ name: "a.gguf", size: 2 ** 31, slice: noRead }] };
+    await assert.rejects(engine.load(large), {
+      code: "UNSUPPORTED_FEATURE",
+      message:
+        '"a.gguf" has 2147483648 bytes, WebAssembly reads at most 2147483647 of one file: pull a split or smaller quantisation',
+    });
+  });
+
+  await t.step("parts past what WebAssembly addresses are OUT_OF_MEMORY", async () => {
+    const files = [1, 2, 3].map((part) => ({
+      name: `a-0000${part}-of-00003.gguf`,
+      size: 2 ** 31 - 1,
+      slice: noRead,
+    }));
+    await assert.rejects(engine.load({ ...file, files }), { code: "OUT_OF_MEMORY" });
+  });
+
+  await t.step("a model without weights is INVALID_MODEL", async () => {
+    const files = [{ name: "tokenizer.json", size: 1, slice: noRead }];
+    await assert.rejects(engine.load({ ...file, files }), { code: "INVALID_MODEL" });
+  });
+
+  await t.step("what lies beside the weights is left alone, wherever they lie", async () => {
+    const files = [
+      { ...weights!, name: "Q8_0/model.GGUF" },
+      { name: "tokenizer.json", size: 1, slice: noRead },
+    ];
+    const model = await engine.load({ ...file, files });
+    assert.equal((await complete(model, { maxTokens: 3 })).usage.completionTokens, 3);
+    await model.unload();
   });
 });
 

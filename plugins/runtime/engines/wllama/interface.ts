@@ -10,6 +10,11 @@ export interface WllamaEngine {
 export interface WllamaLoadOptions extends LoadOptions {
   /** Tokens that one call may use, prompt and answer together; capped by what the model was trained for. Default 4096. */
   contextLength?: number;
+  /**
+   * What the model is loaded for; default "text". llama.cpp sets its context up for the one or the other: with
+   * "vectors" it only embeds, with "text" it only writes.
+   */
+  use?: "text" | "vectors";
   /** Calls that generate at once, each with a context of its own; more wait in order. Default 1. */
   parallel?: number;
   /** Bytes that the heap may grow after loading, MiB; bounds the engine's own cache of old prompts. Default 256. */
@@ -29,6 +34,8 @@ export interface WllamaInfo extends EngineInfo {
   bosToken: number;
   eosToken: number;
   vocabularySize: number;
+  /** Numbers of an embedding. */
+  dimensions: number;
 }
 
 export interface WllamaModel {
@@ -42,6 +49,11 @@ export interface WllamaModel {
     messages: readonly ChatMessage[],
     options: GenerateOptions,
   ): AsyncGenerator<Piece, Completion>;
+  /**
+   * The vector of a text, pooled as the model says (a language model's: the mean), of the length 1. A text longer than
+   * the context is cut. Throws UNSUPPORTED_FEATURE where the model was loaded for text, INVALID_INPUT for no tokens.
+   */
+  embed(text: string, options?: EmbedOptions): Promise<Embedding>;
   /** Ends all calls and frees the memory; idempotent. */
   unload(): Promise<void>;
 }
@@ -61,6 +73,18 @@ export interface GenerateOptions extends Sampling {
   signal?: AbortSignal;
   /** Called on each sign of life of the engine, also while the call waits for others. */
   progress?(state: { promptTokens?: number; processedTokens?: number }): void;
+}
+
+export interface EmbedOptions {
+  signal?: AbortSignal;
+  /** Called on each sign of life of the engine. */
+  progress?(): void;
+}
+
+export interface Embedding {
+  vector: Float32Array;
+  promptTokens: number;
+  truncated: boolean;
 }
 
 /** Unset values are llama.cpp's defaults. */

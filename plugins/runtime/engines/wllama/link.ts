@@ -39,6 +39,16 @@ export class EngineLink {
     return req_id;
   }
 
+  /** The same for the embedding of one text. */
+  async submitEmbedding(input: string): Promise<number> {
+    const { req_id } = await this.#act<{ req_id: number }>("embedding", {
+      _name: "embd_req",
+      data_json: JSON.stringify({ input }),
+      files: [],
+    });
+    return req_id;
+  }
+
   async poll(requestId: number): Promise<StepResult> {
     try {
       const result = await this.#act<{ data_json: string; is_error: boolean; has_more: boolean }>(

@@ -3,7 +3,6 @@
 import { type CacheManager, Wllama } from "@wllama/wllama";
 import { AppError } from "../../contract/error.ts";
 import type { EngineHost, ModelFile, OpenModel } from "../engine.ts";
-import { readContextLength } from "./gguf_header.ts";
 import type { WllamaInfo, WllamaLoadOptions, WllamaModel } from "./interface.ts";
 import { createModel } from "./model.ts";
 import { limitHeapGrowth, withWorkerCode } from "./worker_code.ts";
@@ -17,20 +16,23 @@ export async function loadModel(
   const started = performance.now();
   const { signal } = options;
   if (signal?.aborted) throw cancelled();
-  checkFiles(model);
+  const weights = findWeights(model, options);
   if (options.backend === "native") {
     throw new AppError("UNSUPPORTED_FEATURE", 'wllama has the backends "wasm" and "webgpu"');
   }
   const lease = await host.takeThreads(Math.max(options.threads ?? 1, 1));
   const log = new EngineLog();
-  const reads = new FileReads(model.files, options.progress);
-  const parallel = Math.max(options.parallel ?? 1, 1);
+  const reads = new FileReads(weights, options.progress);
+  const { use = "text" } = options;
+  const parallel = use === "vectors" ? 1 : Math.max(options.parallel ?? 1, 1);
   let wllama: Wllama | undefined;
   try {
     const wasm = await host.asset("wllama.wasm");
-    const trained = await readContextLength(reads.files[0]!);
-    const wanted = options.contextLength ?? 4096;
-    const contextLength = trained === undefined ? wanted : Math.min(wanted, trained);
+    const contextLength = Math.min(
+      options.contextLength ?? 4096,
+      model.contextLength ?? Infinity,
+      use === "vectors" ? maxVectorTokens : Infinity,
+    );
     const loading = wllama = await withWorkerCode(wasm, async () => {
       // The WASM comes as bytes, so its address says nothing.
       // The empty cache manager keeps it from looking for OPFS; null keeps it from its CDN.
@@ -53,8 +55,13 @@ export async function loadModel(
             // What was asked before stays where it is, instead of being copied aside at each new call.
             cache_idle_slots: false,
             // How long a step takes: what a cancelled call or another's next token waits for.
-            n_batch: promptStep,
-            n_ubatch: promptStep,
+            n_batch: use === "vectors" ? contextLength : promptStep,
+            n_ubatch: use === "vectors" ? contextLength : promptStep,
+            // A text is one step: its vector is made of all its tokens. A language model names no pooling.
+            ...(use === "text" ? {} : {
+              embeddings: true,
+              ...(model.task === "embedding" ? {} : { pooling_type: "mean" as const }),
+            }),
             // The answer is text; thoughts stay in it.
             skip_chat_parsing: true,
             reasoning_format: "none",
@@ -78,10 +85,12 @@ export async function loadModel(
       bosToken: loading.getBOS(),
       eosToken: loading.getEOS(),
       vocabularySize: loaded.n_vocab,
+      dimensions: loaded.n_embd,
     };
     return createModel({
       wllama: loading,
       info,
+      use,
       lastError: () => log.takeError(),
       release: lease.release,
     });
@@ -94,24 +103,46 @@ export async function loadModel(
 }
 
 const promptStep = 256;
+/** The memory of a step grows with it. */
+const maxVectorTokens = 2048;
 const maxFileBytes = 2 ** 31 - 1;
+const maxHeapBytes = 2 ** 32;
 
 interface LoadedInfo {
   success?: boolean;
   n_ctx: number;
   n_ctx_train: number;
   n_vocab: number;
+  n_embd: number;
 }
 
-function checkFiles({ id, files }: OpenModel): void {
-  if (files.length === 0) throw new AppError("INVALID_MODEL", `The model "${id}" has no files`);
-  const large = files.find(({ size }) => size > maxFileBytes);
+/** What llama.cpp reads, known by name: a model may bring more, and wllama would take all for its parts. */
+function findWeights(
+  { id, files }: OpenModel,
+  { backend = "wasm" }: WllamaLoadOptions,
+): ModelFile[] {
+  const weights = files.filter(({ name }) => /\.gguf$/i.test(name));
+  if (weights.length === 0) {
+    throw new AppError("INVALID_MODEL", `The model "${id}" has no GGUF file`);
+  }
+  const large = weights.find(({ size }) => size > maxFileBytes);
   if (large !== undefined) {
     throw new AppError(
       "UNSUPPORTED_FEATURE",
-      `"${large.name}" has ${large.size} bytes, wllama reads at most ${maxFileBytes} a file: split it with llama-gguf-split`,
+      `"${large.name}" has ${large.size} bytes, WebAssembly reads at most ${maxFileBytes} of one file: pull a split or smaller quantisation`,
+      { details: { fileBytes: large.size, maxFileBytes } },
     );
   }
+  const totalBytes = weights.reduce((sum, { size }) => sum + size, 0);
+  // On a GPU the weights lie elsewhere.
+  if (backend === "wasm" && totalBytes >= maxHeapBytes) {
+    throw new AppError(
+      "OUT_OF_MEMORY",
+      `The model "${id}" has ${totalBytes} bytes, WebAssembly addresses ${maxHeapBytes}: pull a smaller quantisation`,
+      { details: { totalBytes, maxHeapBytes } },
+    );
+  }
+  return weights;
 }
 
 /** wllama cannot be told to stop loading; its Worker can be ended, and what waits for it failed. */

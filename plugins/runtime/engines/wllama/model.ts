@@ -3,15 +3,17 @@
 import type { Wllama } from "@wllama/wllama";
 import { AppError } from "../../contract/error.ts";
 import type { Completion, GenerateOptions, Piece, WllamaInfo, WllamaModel } from "./interface.ts";
+import { embedText } from "./embed.ts";
 import { EngineLink, type StepResult } from "./link.ts";
 import { parseError, parseStep, requestBody, type Step, toCompletion } from "./request.ts";
 import { Slots } from "./slots.ts";
 import { StopStrings } from "./stop_strings.ts";
 
 export function createModel(
-  { wllama, info, lastError, release }: {
+  { wllama, info, use, lastError, release }: {
     wllama: Wllama;
     info: WllamaInfo;
+    use: "text" | "vectors";
     lastError: () => string | undefined;
     release: () => void;
   },
@@ -21,13 +23,27 @@ export function createModel(
   const caches = new CacheOwner();
   let unloaded: Promise<void> | undefined;
   const call = { link, slots, caches };
+  const requireUse = (wanted: typeof use) => {
+    if (wanted === use) return;
+    throw new AppError("UNSUPPORTED_FEATURE", `The model was loaded for ${use}, not for ${wanted}`);
+  };
   return {
     info: () => ({ ...info }),
     get isBroken() {
       return link.isBroken;
     },
-    complete: (prompt, options) => generate(call, { prompt }, options),
-    chat: (messages, options) => generate(call, { messages }, options),
+    complete: (prompt, options) => {
+      requireUse("text");
+      return generate(call, { prompt }, options);
+    },
+    chat: (messages, options) => {
+      requireUse("text");
+      return generate(call, { messages }, options);
+    },
+    async embed(text, options = {}) {
+      requireUse("vectors");
+      return await embedText(call, text, { ...options, maxTokens: info.contextLength });
+    },
     unload() {
       unloaded ??= (async () => {
         const reason = new AppError("UNAVAILABLE", "The model was unloaded");
