@@ -1,8 +1,8 @@
-// One answer, from the model's place in memory to the last piece; what both capabilities share.
+// One answer, from the model's place in memory to the last piece; what llm.chat and llm.complete share.
 
 import { PluginError } from "@bkg/plugin";
 import { type Message, plainChat } from "./chat.ts";
-import { Residency } from "./residency.ts";
+import type { Models } from "./models.ts";
 import { chooseSampling, type SamplingInput } from "./sampling.ts";
 import type { Call, Context, GenerateOptions, LoadedModel } from "./settings.ts";
 
@@ -13,6 +13,7 @@ export type AnswerInput =
 
 /** The result of `llm.chat` and `llm.complete`. */
 export interface Answer {
+  /** Its own id, however it was asked for. */
   model: string;
   text: string;
   finishReason: "stop" | "length";
@@ -22,79 +23,46 @@ export interface Answer {
   threads: number;
 }
 
-/** The plugin's state. */
-export class Answering {
-  readonly #ctx: Context;
-  readonly #residency: Residency;
-  readonly #totals = { tokens_prompt: 0, tokens_cached: 0, tokens_generated: 0 };
-  #active = 0;
-
-  constructor(ctx: Context) {
-    this.#ctx = ctx;
-    this.#residency = new Residency(ctx);
-  }
-
-  async *answer(input: AnswerInput, call: Call): AsyncGenerator<{ delta: string }, Answer> {
-    const { signal, principal } = call;
-    const alive = atMostEvery(1000, call.alive);
-    this.#countCall(1);
+/** `alive` is called on each sign of life of the engine, `used` once, also for an answer that was cut short. */
+export async function* answer(
+  { writers }: Models,
+  input: AnswerInput,
+  { call, alive, used, ctx }: {
+    call: Call;
+    alive: () => void;
+    used: (usage: Answer["usage"], tokensPerSecond: number) => void;
+    ctx: Context;
+  },
+): AsyncGenerator<{ delta: string }, Answer> {
+  const { signal, principal } = call;
+  try {
+    const lease = await writers.acquire(input.model, { signal, alive });
     try {
-      const lease = await this.#residency.acquire(input.model, { signal, alive });
+      const { id, model } = lease;
+      const sampling = chooseSampling(input, ctx.settings);
+      const stream = start(model, input, { ...sampling, principal, signal, progress: alive });
+      let text = "";
+      let step = await stream.next();
       try {
-        const { model } = lease;
-        const options = {
-          ...chooseSampling(input, this.#ctx.settings),
-          principal,
-          signal,
-          progress: alive,
-        };
-        const stream = start(model, input, options);
-        let text = "";
-        let step = await stream.next();
-        try {
-          while (!step.done) {
-            text += step.value.text;
-            yield { delta: step.value.text };
-            step = await stream.next();
-          }
-        } finally {
-          // Whoever stops listening frees the engine's slot.
-          if (!step.done) await stream.return(undefined as never);
+        while (!step.done) {
+          text += step.value.text;
+          yield { delta: step.value.text };
+          step = await stream.next();
         }
-        const { finishReason, usage, timings } = step.value;
-        this.#countTokens(usage, timings.tokensPerSecond);
-        if (finishReason === "cancelled") throw cancelled();
-        const { backend, threads } = model.info();
-        return { model: input.model, text, finishReason, usage, timings, backend, threads };
       } finally {
-        lease.release();
+        // Whoever stops listening frees the engine's slot.
+        if (!step.done) await stream.return(undefined as never);
       }
-    } catch (error) {
-      throw signal.aborted ? cancelled() : error;
+      const { finishReason, usage, timings } = step.value;
+      used(usage, timings.tokensPerSecond);
+      if (finishReason === "cancelled") throw cancelled();
+      const { backend, threads } = model.info();
+      return { model: id, text, finishReason, usage, timings, backend, threads };
     } finally {
-      this.#countCall(-1);
+      lease.release();
     }
-  }
-
-  health(): { modelsLoaded: number; callsActive: number } {
-    return { modelsLoaded: this.#residency.size, callsActive: this.#active };
-  }
-
-  close(): Promise<void> {
-    return this.#residency.close();
-  }
-
-  #countCall(change: number): void {
-    this.#active += change;
-    this.#ctx.metric("calls_active", this.#active);
-  }
-
-  #countTokens(usage: Answer["usage"], tokensPerSecond: number): void {
-    this.#totals.tokens_prompt += usage.promptTokens;
-    this.#totals.tokens_cached += usage.cachedTokens;
-    this.#totals.tokens_generated += usage.completionTokens;
-    for (const [name, total] of Object.entries(this.#totals)) this.#ctx.metric(name, total);
-    this.#ctx.metric("tokens_per_second", tokensPerSecond);
+  } catch (error) {
+    throw signal.aborted ? cancelled() : error;
   }
 }
 
@@ -107,14 +75,4 @@ function start(model: LoadedModel, input: AnswerInput, options: GenerateOptions)
 
 function cancelled(): PluginError {
   return new PluginError("CANCELLED", "The call was cancelled");
-}
-
-function atMostEvery(ms: number, action: () => void): () => void {
-  let last = -Infinity;
-  return () => {
-    const now = performance.now();
-    if (now - last < ms) return;
-    last = now;
-    action();
-  };
 }

@@ -1,7 +1,7 @@
 // The plugin's settings, as plugin.json declares them with their defaults, and the types of ctx with them.
 
 import type { CallContext, PluginContext } from "@bkg/plugin";
-import type { Answering } from "./answer.ts";
+import type { LlmServer } from "./llm_server.ts";
 
 // A type, not an interface: ctx wants settings to be a plain record.
 export type Settings = {
@@ -10,6 +10,7 @@ export type Settings = {
   parallel: number;
   contextLength: number;
   maxLoaded: number;
+  maxEncoders: number;
   keepAliveMs: number;
   maxTokens: number;
   temperature: number;
@@ -20,6 +21,7 @@ export type Settings = {
 };
 
 export type Context = PluginContext<Settings>;
-export type Call = CallContext<Answering, Settings>;
+export type Call = CallContext<LlmServer, Settings>;
 export type LoadedModel = Awaited<ReturnType<Context["engines"]["wllama"]["load"]>>;
 export type GenerateOptions = Parameters<LoadedModel["complete"]>[1];
+export type TextEncoderModel = Awaited<ReturnType<Context["engines"]["transformers"]["load"]>>;

@@ -1,0 +1,210 @@
+// Tensors as clients write and read them: nested lists of numbers, or base64 of little-endian bytes.
+
+import { PluginError } from "@bkg/plugin";
+import type { Tensor, TensorData, TensorInfo, TensorType } from "./settings.ts";
+
+/** `shape` may be left out of nested lists, `type` always: the model says it. */
+export interface TensorInput {
+  type?: string;
+  shape?: number[];
+  /** Nested or flat lists; or, with `shape`, base64. */
+  data: unknown;
+}
+
+export interface TensorOutput {
+  type: TensorType;
+  shape: number[];
+  /** Flat, row-major; what is no number is null. Or base64. */
+  data: (number | string | boolean | null)[] | string;
+}
+
+/** Reads what a client sent for `info`; INVALID_INPUT names the input and the place. */
+export function readTensor(value: unknown, info: TensorInfo): Tensor {
+  const given: TensorInput = isTensorInput(value) ? value : { data: value };
+  const type = info.type;
+  if (given.shape !== undefined && !isShape(given.shape)) {
+    throw invalid(info, "has a shape that is no list of sizes");
+  }
+  if (given.type !== undefined && given.type !== type) {
+    throw invalid(info, `must be ${type}, and says that it is ${String(given.type)}`);
+  }
+  if (typeof given.data === "string" && type !== "string") {
+    return readBytes(given.data, { info, shape: given.shape });
+  }
+  const nested = flatten(given.data, info);
+  const shape = given.shape ?? nested.shape;
+  if (shape.reduce((product, size) => product * size, 1) !== nested.items.length) {
+    throw invalid(info, `has ${nested.items.length} elements, and not the shape [${shape}]`);
+  }
+  return { type, dims: shape, data: toTyped(nested.items, info) };
+}
+
+export function writeTensor(tensor: Tensor, encoding: "json" | "base64"): TensorOutput {
+  const { type, dims, data } = tensor;
+  const shape = [...dims];
+  if (Array.isArray(data)) return { type, shape, data };
+  if (encoding === "base64") {
+    return {
+      type,
+      shape,
+      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).toBase64(),
+    };
+  }
+  return { type, shape, data: Array.from(plainValues(type, data)) };
+}
+
+function* plainValues(type: TensorType, data: Exclude<TensorData, string[]>) {
+  if (type === "bool") { for (const value of data) yield value !== 0; }
+  else if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    // What a JSON number cannot hold goes as text.
+    for (const value of data) {
+      const number = Number(value);
+      yield Number.isSafeInteger(number) ? number : String(value);
+    }
+  } else {
+    const values = type === "float16"
+      ? new Float16Array(data.buffer, data.byteOffset, data.length)
+      : data;
+    for (const value of values) yield Number.isFinite(value) ? value : null;
+  }
+}
+
+function readBytes(
+  text: string,
+  { info, shape }: { info: TensorInfo; shape: number[] | undefined },
+): Tensor {
+  if (shape === undefined) throw invalid(info, "is base64, and needs its shape beside it");
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = Uint8Array.fromBase64(text);
+  } catch {
+    throw invalid(info, "is text that is no base64");
+  }
+  const width = widths[info.type];
+  if (width === 0 || bytes.length % width !== 0) {
+    throw invalid(info, `has ${bytes.length} bytes, and ${info.type} takes ${width} each`);
+  }
+  const data = new arrays[info.type](bytes.buffer, 0, bytes.length / width) as TensorData;
+  if (info.type.startsWith("float") && hasNaN(info.type, data)) throw invalid(info, nanProblem);
+  return { type: info.type, dims: shape, data };
+}
+
+/** Rows of nested lists must be equally long. */
+function flatten(value: unknown, info: TensorInfo): { items: unknown[]; shape: number[] } {
+  const shape: number[] = [];
+  for (let level = value; Array.isArray(level); level = level[0]) {
+    shape.push(level.length);
+    if (shape.length > maxRank) throw invalid(info, `is nested deeper than ${maxRank} lists`);
+  }
+  const items: unknown[] = [];
+  const visit = (level: unknown, axis: number): void => {
+    if (axis === shape.length) return void items.push(level);
+    if (!Array.isArray(level) || level.length !== shape[axis]) {
+      throw invalid(info, `has rows of different lengths at depth ${axis}`);
+    }
+    for (const item of level) visit(item, axis + 1);
+  };
+  visit(value, 0);
+  return { items, shape };
+}
+
+function toTyped(items: readonly unknown[], info: TensorInfo): TensorData {
+  const { type } = info;
+  if (type === "string") {
+    return items.map((item, at) => {
+      if (typeof item !== "string") throw invalid(info, `must hold texts, and not so at ${at}`);
+      return item;
+    });
+  }
+  if (type === "int64" || type === "uint64") {
+    const data = new arrays[type](items.length);
+    items.forEach((item, at) => data[at] = toBigInt(item, at, info));
+    return data;
+  }
+  const data = type === "float16" ? new Float16Array(items.length) : new arrays[type](items.length);
+  const [low, high] = bounds[type] ?? [-Infinity, Infinity];
+  items.forEach((item, at) => {
+    const value = typeof item === "boolean" && type === "bool" ? Number(item) : item;
+    if (typeof value !== "number" || Number.isNaN(value)) {
+      throw invalid(
+        info,
+        `must hold numbers, and at ${at} is ${JSON.stringify(item)?.slice(0, 40)}`,
+      );
+    }
+    if (value < low || value > high || (low > -Infinity && !Number.isInteger(value))) {
+      throw invalid(info, `must hold ${type}, and at ${at} is ${value}`);
+    }
+    data[at] = value;
+  });
+  return data instanceof Float16Array ? new Uint16Array(data.buffer) : data;
+}
+
+function toBigInt(item: unknown, at: number, info: TensorInfo): bigint {
+  const isWhole = Number.isSafeInteger(item) ||
+    (typeof item === "string" && /^-?\d{1,20}$/.test(item));
+  const value = isWhole ? BigInt(item as number | string) : undefined;
+  const limits = info.type === "int64" ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
+  if (value !== undefined && value >= limits[0]! && value <= limits[1]!) return value;
+  throw invalid(
+    info,
+    `must hold ${info.type}, and at ${at} is ${JSON.stringify(item)?.slice(0, 40)}`,
+  );
+}
+
+function hasNaN(type: TensorType, data: TensorData): boolean {
+  const values = type === "float16" && data instanceof Uint16Array
+    ? new Float16Array(data.buffer)
+    : data as Float32Array;
+  return values.some((value) => Number.isNaN(value));
+}
+
+function isShape(value: unknown): value is number[] {
+  return Array.isArray(value) && value.length <= maxRank &&
+    value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function isTensorInput(value: unknown): value is TensorInput {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function invalid({ name }: TensorInfo, problem: string): PluginError {
+  return new PluginError("INVALID_INPUT", `The input "${name.slice(0, 200)}" ${problem}`, {
+    details: { input: name.slice(0, 200) },
+  });
+}
+
+const nanProblem = "holds NaN: no number can be asked of a model";
+const maxRank = 8;
+
+const arrays = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+  string: Uint8Array,
+} as const;
+
+/** Bytes of one element. */
+const widths: Record<TensorType, number> = {
+  ...{ float32: 4, float16: 2, float64: 8, int8: 1, int16: 2, int32: 4, int64: 8 },
+  ...{ uint8: 1, uint16: 2, uint32: 4, uint64: 8, bool: 1, string: 0 },
+};
+
+/** Of whole numbers. */
+const bounds: Partial<Record<TensorType, [number, number]>> = {
+  int8: [-128, 127],
+  int16: [-32_768, 32_767],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint8: [0, 255],
+  uint16: [0, 65_535],
+  uint32: [0, 2 ** 32 - 1],
+  bool: [0, 1],
+};
