@@ -23,11 +23,15 @@ import { capabilityRoutes } from "./http/routes/capabilities.ts";
 import { chatRoutes } from "./http/routes/chats.ts";
 import { docsRoutes } from "./http/routes/docs.ts";
 import { healthRoutes } from "./http/routes/health.ts";
+import { jobRoutes } from "./http/routes/jobs.ts";
 import { keyRoutes } from "./http/routes/keys.ts";
+import { machineRoutes } from "./http/routes/machine.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
 import { modelFileRoutes } from "./http/routes/model_files.ts";
+import { modelUpkeepRoutes } from "./http/routes/model_upkeep.ts";
 import { modelRoutes } from "./http/routes/models.ts";
 import { openAiRoutes } from "./http/routes/openai.ts";
+import { openAiEncoderRoutes } from "./http/routes/openai_encoders.ts";
 import { pluginConfigRoutes } from "./http/routes/plugin_config.ts";
 import { pluginFileRoutes } from "./http/routes/plugin_files.ts";
 import { pluginRoutes } from "./http/routes/plugins.ts";
@@ -46,7 +50,7 @@ import { servePluginSockets } from "./ws/plugin_sockets.ts";
 export interface App {
   /** `peerAddress`: the IP address at the connection's other end, which may be a proxy's. */
   fetch(request: Request, peerAddress?: string): Promise<Response>;
-  /** From now on /readyz answers 503; ends every socket. */
+  /** From now on /readyz answers 503; ends every socket, and lets go of jobs. */
   drain(): void;
   /** Ends every stream with an error. */
   cut(): void;
@@ -173,6 +177,8 @@ export function createApp(services: Services): App {
     drain() {
       draining = true;
       sockets.end();
+      // Beside the requests, and not after them: a job may need seconds to let go.
+      services.jobs?.stop().catch((error) => log.error("jobs could not be stopped", { error }));
     },
     cut() {
       for (const end of [...streams]) end();
@@ -197,11 +203,15 @@ function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   });
   capabilityRoutes(hono, deps);
   openAiRoutes(hono, deps);
+  openAiEncoderRoutes(hono, deps);
   pluginRoutes(hono, deps);
   pluginConfigRoutes(hono, deps);
   pluginFileRoutes(hono, deps);
   modelRoutes(hono, deps);
   modelFileRoutes(hono, deps);
+  modelUpkeepRoutes(hono, deps);
+  jobRoutes(hono, deps);
+  machineRoutes(hono, deps);
   authRoutes(hono, deps);
   userRoutes(hono, deps);
   roleRoutes(hono, deps);

@@ -1,8 +1,6 @@
 // The only wiring: every part of a server, made here and joined here.
 
 import { join } from "node:path";
-import { createFolderDigests } from "../models/folder_digests.ts";
-import { createFolderStore } from "../models/folder_store.ts";
 import { createPluginHost } from "../plugins/runtime/host/plugin_host.ts";
 import { createRegistry } from "../plugins/runtime/host/registry.ts";
 import { createApp } from "./app.ts";
@@ -13,7 +11,6 @@ import { createGuardedBus } from "./auth/guarded_bus.ts";
 import { createQuotas } from "./auth/quotas.ts";
 import { createRateLimits } from "./auth/rate_limits.ts";
 import { dayMs } from "./auth/utc_calendar.ts";
-import { projectRoot } from "./build/bundles.ts";
 import { createSpawnCell } from "./cells/spawn.ts";
 import { createCellWatch } from "./cells/watch.ts";
 import type { ComposeParts, Composition } from "./main.ts";
@@ -23,8 +20,8 @@ import { createAuthHost } from "./services/auth_host.ts";
 import { createBackupService } from "./services/backup_service.ts";
 import { createChatStore } from "./services/chat_store.ts";
 import { findInstalledPlugins } from "./services/installed_plugins.ts";
-import { createModelFiles } from "./services/model_files.ts";
 import { createModelService } from "./services/model_service.ts";
+import { openModels, openModelWork } from "./services/open_models.ts";
 import { openPageFiles } from "./services/page_files.ts";
 import { openPluginLogs } from "./services/plugin_logs.ts";
 import { openPluginState } from "./services/plugin_state.ts";
@@ -36,14 +33,11 @@ import { version } from "./version.ts";
 
 /** Makes a whole server that does not listen yet; disposing it ends every cell. */
 export async function compose(
-  { config, bundles, database, operatorToken, adminPassword, log }: ComposeParts,
+  { config, bundles, database, operatorToken, adminPassword, hubToken, freeBytes, log }:
+    ComposeParts,
 ): Promise<Composition> {
-  const { dataDir, modelPaths, pluginPaths } = config;
-  await Deno.mkdir(join(dataDir, "models"), { recursive: true });
-  const modelFolders = await Promise.all(
-    [join(dataDir, "models"), ...modelPaths, join(projectRoot, "models/demo")].map(canonical),
-  );
-  const models = createFolderStore({ folders: modelFolders, log });
+  const { dataDir, pluginPaths } = config;
+  const { library: models, files: modelFiles } = await openModels({ config, log });
 
   const parts = new AsyncDisposableStack();
   const watch = parts.use(createCellWatch());
@@ -98,7 +92,7 @@ export async function compose(
     registry,
     spawnCell: createSpawnCell({
       bundles: bundles.folder,
-      modelFolders,
+      modelFolders: models.readFolders,
       watch,
     }),
     models: createModelService(models),
@@ -125,6 +119,20 @@ export async function compose(
       failed: (error) => log.error("the database could not be backed up", { error }),
     }),
   );
+  const { jobs, keeper: modelKeeper } = await openModelWork({
+    library: models,
+    bundles: bundles.folder,
+    config,
+    db,
+    hubToken,
+    freeBytes,
+    pluginMemoryBytes: () => {
+      const loader = host.list().find(({ id }) => id === "llmserver");
+      return loader && loader.limits.memoryMb * 1024 * 1024;
+    },
+    log,
+  });
+  parts.use(jobs);
   const app = createApp({
     host,
     bus: createGuardedBus({
@@ -142,10 +150,9 @@ export async function compose(
     accounts,
     apiKeys,
     models,
-    modelFiles: createModelFiles({
-      store: models,
-      digests: createFolderDigests({ cachePath: join(dataDir, "cache", "digests.json"), log }),
-    }),
+    modelFiles,
+    modelKeeper,
+    jobs,
     chats: createChatStore({ db }),
     presets: createPresetStore({ db, models }),
     backups: createBackupService({ db, dataDir }),
@@ -162,8 +169,3 @@ export async function compose(
 
 const hourMs = 60 * 60_000;
 const managing: ReadonlySet<string> = new Set(["start", "stop", "restart", "configure", "grant"]);
-
-/** Where a path really leads: a cell is allowed folders by name, and files are found below the real one. */
-function canonical(path: string): Promise<string> {
-  return Deno.realPath(path).catch(() => path);
-}

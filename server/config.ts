@@ -3,6 +3,7 @@
 
 import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
+import { publicHub } from "../models/source.ts";
 import { AppError } from "../plugins/runtime/contract/error.ts";
 import { isProxyName, trustsEveryone } from "./http/trusted_proxies.ts";
 import { type LogLevel, logLevels } from "./log.ts";
@@ -26,6 +27,12 @@ export interface Config {
   readonly dataDir: string;
   /** Extra read-only model folders. */
   readonly modelPaths: readonly string[];
+  /** Where other programs keep models that they pulled, which are read in place; some may not be there. */
+  readonly modelCaches: readonly string[];
+  /** Of a hub that speaks as Hugging Face's does; without a slash at its end, may carry a path. */
+  readonly hubEndpoint: string;
+  /** Names that models may be pulled from though their addresses are private. */
+  readonly privateHosts: readonly string[];
   readonly pluginPaths: readonly string[];
   /** Without a slash at its end; may carry a path. */
   readonly publicUrl?: string | undefined;
@@ -71,6 +78,9 @@ export function readConfig(
       given("BKG_DATA_DIR", overrides.dataDir) ?? defaultDataDir(env, options.os),
     ),
     modelPaths: folders(given("BKG_MODEL_PATHS"), { cwd, os: options.os }),
+    modelCaches: modelCaches(env, { cwd, os: options.os }),
+    hubEndpoint: given("HF_ENDPOINT"),
+    privateHosts: commaList(given("BKG_PRIVATE_HOSTS")),
     pluginPaths: folders(given("BKG_PLUGIN_PATHS"), { cwd, os: options.os }),
     publicUrl: given("BKG_PUBLIC_URL"),
     allowedHosts: commaList(given("BKG_ALLOWED_HOSTS")),
@@ -151,6 +161,18 @@ const origin = z.string().transform((text, context) => {
   return url.origin;
 });
 
+/** http or https; without a slash at its end. */
+const httpUrl = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (
+    url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username
+  ) {
+    context.addIssue('must be an http or https URL, such as "https://example.org/bkg"');
+    return z.NEVER;
+  }
+  return url.origin + url.pathname.replace(/\/+$/, "");
+});
+
 const configSchema = z.object({
   host: z.string().regex(
     /^[A-Za-z0-9._:%-]+$/,
@@ -162,15 +184,16 @@ const configSchema = z.object({
     .default(43119),
   dataDir: z.string(),
   modelPaths: z.array(z.string()),
+  modelCaches: z.array(z.string()),
+  hubEndpoint: httpUrl.default(publicHub),
+  privateHosts: z.array(
+    z.string().toLowerCase().regex(
+      /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/,
+      'must list host names without a port, such as "models.lan"',
+    ),
+  ),
   pluginPaths: z.array(z.string()),
-  publicUrl: z.string().transform((text, context) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
-      context.addIssue('must be an http or https URL, such as "https://example.org/bkg"');
-      return z.NEVER;
-    }
-    return url.origin + url.pathname.replace(/\/+$/, "");
-  }).optional(),
+  publicUrl: httpUrl.optional(),
   allowedHosts: z.array(
     z.string().toLowerCase().regex(
       /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/,
@@ -209,6 +232,9 @@ const variableOf = {
   port: "BKG_PORT",
   dataDir: "BKG_DATA_DIR",
   modelPaths: "BKG_MODEL_PATHS",
+  modelCaches: "BKG_MODEL_CACHES",
+  hubEndpoint: "HF_ENDPOINT",
+  privateHosts: "BKG_PRIVATE_HOSTS",
   pluginPaths: "BKG_PLUGIN_PATHS",
   publicUrl: "BKG_PUBLIC_URL",
   allowedHosts: "BKG_ALLOWED_HOSTS",
@@ -220,17 +246,11 @@ const variableOf = {
   logLevel: "BKG_LOG_LEVEL",
 } satisfies Record<keyof z.infer<typeof configSchema>, string>;
 
-/** Fixed by the design and not served by this version: setting one must not pass in silence. */
-const unserved = [
-  "HF_ENDPOINT",
-  "HF_TOKEN",
-];
-
 /** Read by the CLI, which is no server setting. */
 const clientVariables = ["BKG_CA_FILE", "BKG_TOKEN", "BKG_TOKEN_FILE", "BKG_URL"];
 
 /** Served, and not in Config, which others may show. */
-const secretNames = ["BKG_ADMIN_PASSWORD", "BKG_DATABASE_URL"];
+const secretNames = ["BKG_ADMIN_PASSWORD", "BKG_DATABASE_URL", "HF_TOKEN"];
 const secretVariables = secretNames.flatMap((name) => [name, `${name}_FILE`]);
 
 function warningsOf(env: Env): string[] {
@@ -239,12 +259,9 @@ function warningsOf(env: Env): string[] {
     ...clientVariables,
     ...secretVariables,
   ]);
-  const notYet = new Set(unserved.flatMap((name) => [name, `${name}_FILE`]));
-  return Object.keys(env).filter((name) => env[name]).sort().flatMap((name) => {
-    if (notYet.has(name)) return [`${name} is set, but this version does not serve it yet`];
-    if (name.startsWith("BKG_") && !known.has(name)) return [`${name} is not a setting of bkg`];
-    return [];
-  });
+  return Object.keys(env)
+    .filter((name) => env[name] && name.startsWith("BKG_") && !known.has(name)).sort()
+    .map((name) => `${name} is not a setting of bkg`);
 }
 
 /** What may be meant, and mostly is not. */
@@ -262,7 +279,7 @@ function contradictionsOf(
 }
 
 function defaultDataDir(env: Env, os: string = Deno.build.os): string {
-  const home = env["HOME"] || env["USERPROFILE"] || ".";
+  const home = homeOf(env);
   if (os === "windows") return join(env["LOCALAPPDATA"] || join(home, "AppData", "Local"), "bkg");
   // The XDG specification: a relative path is invalid and must be ignored.
   const xdg = env["XDG_DATA_HOME"];
@@ -278,6 +295,26 @@ function folders(
   const separator = os === "windows" ? ";" : /[:,]/;
   return (text ?? "").split(separator).map((part) => part.trim()).filter(Boolean)
     .map((part) => resolve(cwd, part));
+}
+
+/** Those that are named, or where Hugging Face's tools and Ollama keep theirs; "none", or nothing: no one's. */
+function modelCaches(
+  env: Env,
+  where: { cwd: string; os: string | undefined },
+): string[] {
+  const named = env["BKG_MODEL_CACHES"]?.trim();
+  if (named === "none") return [];
+  if (named !== undefined) return folders(named, where);
+  const home = homeOf(env);
+  const cache = env["XDG_CACHE_HOME"] || join(home, ".cache");
+  const huggingFace = env["HF_HUB_CACHE"] ||
+    join(env["HF_HOME"] || join(cache, "huggingface"), "hub");
+  const ollama = env["OLLAMA_MODELS"] || join(home, ".ollama", "models");
+  return [huggingFace, ollama].map((path) => resolve(where.cwd, path));
+}
+
+function homeOf(env: Env): string {
+  return env["HOME"] || env["USERPROFILE"] || ".";
 }
 
 function absolute(text: string | undefined, cwd: string): string | undefined {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { publicHub } from "../models/source.ts";
 import { type Config, readConfig, readDatabaseUrl, readSecret } from "./config.ts";
 
 const read = (env: Record<string, string>, overrides = {}): Config =>
@@ -43,12 +44,51 @@ Deno.test("readConfig: XDG wins when absolute, flags win over the environment, p
   assert.equal(read({ BKG_PORT: "1" }, { port: "0" }).port, 0);
 });
 
-Deno.test("readConfig warns of what is not served yet and of what is no setting", () => {
+Deno.test("readConfig warns of what is no setting", () => {
   const { warnings } = read({ HF_TOKEN_FILE: "b", BKG_PROT: "1", BKG_CA_FILE: "c" });
-  assert.deepEqual(warnings, [
-    "BKG_PROT is not a setting of bkg",
-    "HF_TOKEN_FILE is set, but this version does not serve it yet",
+  assert.deepEqual(warnings, ["BKG_PROT is not a setting of bkg"]);
+});
+
+Deno.test("readConfig: where models come from, and where others keep theirs", () => {
+  const plain = read({});
+  assert.deepEqual(plain.modelCaches, [
+    "/home/me/.cache/huggingface/hub",
+    "/home/me/.ollama/models",
   ]);
+  assert.deepEqual([plain.hubEndpoint, plain.privateHosts], [publicHub, []]);
+  for (
+    const [env, huggingFace] of [
+      [{ XDG_CACHE_HOME: "/c" }, "/c/huggingface/hub"],
+      [{ XDG_CACHE_HOME: "/c", HF_HOME: "/hf" }, "/hf/hub"],
+      [{ HF_HOME: "/hf", HF_HUB_CACHE: "cache" }, "/srv/cache"],
+    ] as const
+  ) {
+    assert.equal(read(env).modelCaches[0], huggingFace);
+  }
+  assert.equal(read({ OLLAMA_MODELS: "/o" }).modelCaches[1], "/o");
+  assert.deepEqual(read({ BKG_MODEL_CACHES: "a:/b", HF_HOME: "/hf" }).modelCaches, [
+    "/srv/a",
+    "/b",
+  ]);
+  for (const text of ["none", "", " "]) {
+    assert.deepEqual(read({ BKG_MODEL_CACHES: text, HF_HOME: "/hf" }).modelCaches, []);
+  }
+  const own = read({
+    HF_ENDPOINT: "http://hub.lan:8080/mirror/",
+    HF_TOKEN: "hush",
+    BKG_PRIVATE_HOSTS: "Hub.lan, nas",
+  });
+  assert.equal(own.hubEndpoint, "http://hub.lan:8080/mirror");
+  assert.deepEqual(own.privateHosts, ["hub.lan", "nas"]);
+  assert.ok(own.given.includes("HF_TOKEN") && own.given.includes("HF_ENDPOINT"));
+  assert.doesNotMatch(JSON.stringify(own), /hush/);
+  for (const bad of ["hub.lan", "ftp://hub.lan", "https://me:hush@hub.lan"]) {
+    assert.throws(() => read({ HF_ENDPOINT: bad }), {
+      code: "INVALID_INPUT",
+      message: /HF_ENDPOINT must be an http or https URL/,
+    });
+  }
+  assert.throws(() => read({ BKG_PRIVATE_HOSTS: "nas:80" }), { message: /BKG_PRIVATE_HOSTS/ });
 });
 
 Deno.test("readConfig: proxies and TLS files", () => {

@@ -26,6 +26,10 @@ export interface ComposeParts {
   operatorToken: string;
   /** Of the first start; a secret. */
   adminPassword?: string | undefined;
+  /** HF_TOKEN; a secret. */
+  hubToken?: string | undefined;
+  /** Of the disk that models are pulled to; tests have less than there is. */
+  freeBytes?: (() => Promise<number>) | undefined;
   log: Logger;
 }
 
@@ -40,6 +44,8 @@ export interface RunOptions {
   databaseUrl?: string | undefined;
   /** BKG_ADMIN_PASSWORD: the operator's, where it has none yet. */
   adminPassword?: string | undefined;
+  /** HF_TOKEN: for what the hub gives to some alone. */
+  hubToken?: string | undefined;
   log: Logger;
   step: (line: string) => void;
   /** Called once, when requests are answered. */
@@ -60,7 +66,7 @@ export interface ReadyFacts {
 
 /** Serves until it is asked to stop; the first time it drains, the second it cuts. */
 export async function runServer(config: Config, options: RunOptions): Promise<void> {
-  const { compose, adminPassword, log, step, ready, onStop } = options;
+  const { compose, adminPassword, hubToken, log, step, ready, onStop } = options;
   for (const warning of config.warnings) log.warn(warning);
   const bundles = await buildBundles({ log: step });
   const open = () =>
@@ -96,6 +102,7 @@ export async function runServer(config: Config, options: RunOptions): Promise<vo
       database,
       operatorToken: key.token,
       adminPassword,
+      hubToken,
       log,
     });
     const { signIn } = composition;

@@ -1,6 +1,6 @@
 // Makes bkg's own bundles into dist/, once: a stamp of the sources says whether anything changed.
 // cell.js (a cell's trusted main), prelude.js and boot.js (its Worker's root), engines/*, plugins/<id>.js, page/, database/,
-// password_worker.js.
+// password_worker.js, hash_worker.js.
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -32,7 +32,7 @@ export async function buildBundles(
   const packed = isPacked() ? readStamp(stampPath) : undefined;
   if (packed !== undefined) return { folder, rebuilt: false, sizes: packed.sizes };
   const sources = [
-    ...["import_map.json", "plugins", "server/cells", "server/db", "server/build", "ui"],
+    ...["import_map.json", "models", "plugins", "server/cells", "server/db", "server/build", "ui"],
     ...["server/auth/password_worker.ts", "server/auth/password_message.ts"],
   ];
   const stamp = await bundleStamp(...sources.map((source) => join(projectRoot, source)));

@@ -99,6 +99,7 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
       "dist/page/index.html",
       "dist/page/files.json",
       "dist/plugins/apikeys.js",
+      "dist/hash_worker.js",
       "dist/password_worker.js",
       "dist/plugins/llmserver.js",
       "dist/prelude.js",
@@ -107,6 +108,7 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
       "plugins/apikeys/plugin.json",
       "plugins/llmserver/plugin.json",
       "server/db/migrations/0001_first.sql",
+      "server/db/migrations/0002_jobs.sql",
     ];
     assert.deepEqual(wanted.filter((path) => !files.has(path)), []);
     const odd = [...files.keys()].filter((path) =>

@@ -21,9 +21,10 @@ export async function bundleOwn(
 ): Promise<BundleSizes> {
   await using packages = await linkNpmPackages(root);
   await Deno.mkdir(join(folder, "database"), { recursive: true });
-  await Deno.mkdir(join(folder, "engines"), { recursive: true });
+  await Deno.mkdir(join(folder, "engines/asyncify"), { recursive: true });
   await Deno.mkdir(join(folder, "plugins"), { recursive: true });
   const wllama = packages.find("@wllama/wllama");
+  const onnxruntime = join(packages.find("onnxruntime-web"), "dist");
   const sizes: Record<string, number> = {};
   const add = async (name: string, options: esbuild.BuildOptions) => {
     sizes[name] = await bundle(join(folder, name), options);
@@ -41,9 +42,32 @@ export async function bundleOwn(
       alias: { "@wllama/wllama": join(wllama, "esm/index.js") },
     });
     await copy("engines/wllama.wasm", await Deno.readFile(join(wllama, "esm/wasm/wllama.wasm")));
+    await add("engines/onnx.js", {
+      entryPoints: [join(root, "plugins/runtime/engines/onnx/mod.ts")],
+    });
+    await add("engines/transformers.js", {
+      entryPoints: [join(root, "plugins/runtime/engines/transformers/mod.ts")],
+      nodePaths: [packages.folder],
+    });
+    const onnxWorker = (module: string): esbuild.BuildOptions => ({
+      entryPoints: [join(root, "plugins/runtime/engines/onnx/worker.ts")],
+      alias: { "onnxruntime-web": join(onnxruntime, module) },
+      // A stranger's page runs it as a classic script, which knows no import.meta.
+      define: { "import.meta.url": "globalThis.location.href" },
+    });
+    await add("engines/onnx_worker.js", onnxWorker("ort.jspi.min.mjs"));
+    await add("engines/asyncify/onnx_worker.js", onnxWorker("ort.webgpu.min.mjs"));
+    for (const ending of ["mjs", "wasm"]) {
+      const source = join(onnxruntime, `ort-wasm-simd-threaded.jspi.${ending}`);
+      await copy(`engines/ort.${ending}`, await Deno.readFile(source));
+    }
     await add("password_worker.js", {
       entryPoints: [join(root, "server/auth/password_worker.ts")],
       nodePaths: [packages.folder],
+    });
+    await add("hash_worker.js", {
+      entryPoints: [join(root, "models/pull/hash_worker.ts")],
+      platform: "node",
     });
     for (const name of ["main", "worker"]) {
       await add(`database/${name}.js`, {
@@ -72,12 +96,21 @@ export async function bundleOwn(
     for (const plugin of await builtinPlugins(root)) {
       await add(`plugins/${plugin}.js`, pluginOptions(join(root, "plugins", plugin)));
     }
-    const runtime = ["boot.js", "engines/wllama.js", "engines/wllama.wasm"];
+    const runtime = [
+      "boot.js",
+      ...Object.keys(sizes).filter((name) => name.startsWith("engines/")),
+    ];
+    const asyncify = join(onnxruntime, "ort-wasm-simd-threaded.asyncify");
     const page = await bundlePage({
       root,
       folder: join(folder, "page"),
       packages: packages.folder,
-      runtime: Object.fromEntries(runtime.map((name) => [name, join(folder, name)])),
+      runtime: {
+        ...Object.fromEntries(runtime.map((name) => [name, join(folder, name)])),
+        // For browsers alone: straight out of the package.
+        "engines/asyncify/ort.mjs": `${asyncify}.mjs`,
+        "engines/asyncify/ort.wasm": `${asyncify}.wasm`,
+      },
     });
     return { bundles: sizes, page };
   } finally {

@@ -191,12 +191,12 @@ function compress(path: string, immutable: boolean): PageFile {
     size: bytes.length,
   };
   // The best compression of megabytes takes longer than a person waits for a start.
-  const quality = bytes.length > 2 ** 20 ? 5 : 11;
+  const quality = bytes.length > 12 * 2 ** 20 ? 3 : bytes.length > 2 ** 20 ? 5 : 11;
   const brotli = brotliCompressSync(bytes, {
     params: { [constants.BROTLI_PARAM_QUALITY]: quality },
   });
   if (brotli.length > bytes.length * 0.9) return file;
-  const gzip = gzipSync(bytes);
+  const gzip = gzipSync(bytes, { level: Math.min(quality, 6) });
   Deno.writeFileSync(`${path}.br`, brotli);
   Deno.writeFileSync(`${path}.gz`, gzip);
   return { ...file, brotliSize: brotli.length, gzipSize: gzip.length };
@@ -206,6 +206,7 @@ const contentTypes: Record<string, string> = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
   js: "text/javascript; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
   json: "application/json",
   svg: "image/svg+xml",
   wasm: "application/wasm",

@@ -31,7 +31,7 @@ export function cellCommand(options: CellCommandOptions): Deno.Command {
     args,
     cwd: options.folder,
     clearEnv: true,
-    env: { ...closedDoors(options.folder), NO_COLOR: "1", ...options.environment },
+    env: { ...closedDoors(options.folder), ...frugalMemory, NO_COLOR: "1", ...options.environment },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -45,6 +45,12 @@ export function cellCommand(options: CellCommandOptions): Deno.Command {
 function closedDoors(folder: string): Record<string, string> {
   return { DENO_DIR: join(folder, noFolderName, "deno"), DENO_WEBGPU_BACKEND: "none" };
 }
+
+/**
+ * glibc: large pieces of memory are the system's own again once they are free. Left alone it learns from the first one
+ * that is freed to keep all later ones of that size, so that an unloaded model would go on to weigh what it did.
+ */
+const frugalMemory = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
 
 function cellArguments(options: CellCommandOptions): string[] {
   const { address, bundles, folder, reads, limits, self } = options;

@@ -1,18 +1,25 @@
 // Reads for the plugin's Worker: ranges of files that the host opened, and bkg's own engine assets.
 // The Worker is not trusted: handles, offsets, lengths and names are checked here.
 
+import { engineAssets } from "../../plugins/runtime/contract/engine_assets.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 
 interface OpenFile {
   readonly path: string;
   readonly size: number;
-  file: Promise<Deno.FsFile> | undefined;
+  file: Promise<ReadFile> | undefined;
   /** Seek and read are two steps: reads of one file take turns. */
   turn: Promise<unknown>;
 }
 
+interface ReadFile {
+  file: Deno.FsFile;
+  /** Of its last changes, when it was opened. */
+  times: string;
+}
+
 const maxReadBytes = 512 * 1024 * 1024;
-const assetNames: ReadonlySet<unknown> = new Set(["wllama.wasm"]);
+const assetNames: ReadonlySet<unknown> = new Set(Object.values(engineAssets).flat());
 
 export function createFileReads(assets: string) {
   const files = new Map<unknown, OpenFile>();
@@ -23,7 +30,7 @@ export function createFileReads(assets: string) {
     close(handle: number): void {
       const open = files.get(handle);
       files.delete(handle);
-      open?.turn.then(async () => (await open.file)?.close()).catch(() => {});
+      open?.turn.then(async () => (await open.file)?.file.close()).catch(() => {});
     },
     read(handle: unknown, offset: unknown, length: unknown): Promise<Uint8Array<ArrayBuffer>> {
       const open = files.get(handle);
@@ -53,19 +60,42 @@ async function readRange(
   offset: number,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  open.file ??= Deno.open(open.path, { read: true });
-  const file = await open.file;
+  open.file ??= openFile(open);
+  const { file, times } = await open.file;
   await file.seek(offset, Deno.SeekMode.Start);
   const bytes = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {
     const count = await file.read(bytes.subarray(filled));
-    if (count === null) {
-      throw new AppError("INVALID_MODEL", "The model file became shorter while it was read");
-    }
+    if (count === null) throw changed();
     filled += count;
   }
+  // Bytes of two versions make no model.
+  const stat = await file.stat();
+  if (stat.size !== open.size || describeTimes(stat) !== times) throw changed();
   return bytes;
+}
+
+/** The file, if it has the size that the host knows of it. */
+async function openFile({ path, size }: OpenFile): Promise<ReadFile> {
+  const file = await Deno.open(path, { read: true });
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile || stat.size !== size) throw changed();
+    return { file, times: describeTimes(stat) };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** The second catches a change that was dated back. */
+function describeTimes({ mtime, ctime }: Deno.FileInfo): string {
+  return `${mtime?.getTime()} ${ctime?.getTime()}`;
+}
+
+function changed(): AppError {
+  return new AppError("INVALID_MODEL", "The model file changed: it is not any more what it was");
 }
 
 /** What the system says names the file's path, which the plugin need not know. */

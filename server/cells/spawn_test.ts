@@ -73,6 +73,37 @@ Deno.test("spawnCell answers a ping while the plugin's Worker is busy", async ()
   await dispose();
 });
 
+Deno.test("spawnCell reads one state of a file: what changes while it is open is refused", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/model.gguf`;
+  await Deno.writeTextFile(path, "0123456789");
+  const reader = `
+    import { definePlugin } from "@bkg/plugin";
+    let model;
+    export default definePlugin({ capabilities: { "test.read": async (input, { ctx }) => {
+      model ??= await ctx.models.open("model");
+      return new TextDecoder().decode(await model.files[0].slice(0, 4).arrayBuffer());
+    } } });`;
+  const near: ChannelHandler = {
+    call(method) {
+      if (method !== "models.open") return null;
+      started.cell.openFile(5, { path, size: 10 });
+      return { id: "model", handle: 6, files: [{ name: "model.gguf", size: 10, handle: 5 }] };
+    },
+  };
+  const started = await startCell({ code: reader, readsModels: true }, near, [folder]);
+  const read = () => started.cell.channel.call("test.read", { input: null, principal: "test" });
+  assert.equal(await read(), "0123");
+  // A file that only lost its name is still what it was.
+  await Deno.rename(path, `${path}.old`);
+  assert.equal(await read(), "0123");
+  await Deno.writeTextFile(`${path}.old`, "9876543210");
+  await Deno.utime(`${path}.old`, 1, 1);
+  await assert.rejects(read(), { code: "INVALID_MODEL" });
+  await started.dispose();
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("spawnCell reads ranges of the files that the host opened, and of no others", async () => {
   const folder = await Deno.makeTempDir();
   let path = `${folder}/model.gguf`;
@@ -96,8 +127,11 @@ Deno.test("spawnCell reads ranges of the files that the host opened, and of no o
     started.cell.channel.call("test.read", { input: { from, to }, principal: "test" });
   assert.equal(await read(2, 6), "2345");
   assert.equal(await read(8, 100), "89");
-  await Deno.writeTextFile(path, "01234");
-  await assert.rejects(read(2, 9), { code: "INVALID_MODEL" });
+  // Of another size than the host knows, shorter or longer.
+  for (const text of ["01234", "0123456789A"]) {
+    await Deno.writeTextFile(path, text);
+    await assert.rejects(read(2, 4), { code: "INVALID_MODEL" });
+  }
   path = `${folder}/gone.gguf`;
   await assert.rejects(read(2, 9), {
     code: "INVALID_MODEL",

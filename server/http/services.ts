@@ -13,7 +13,9 @@ import type { Logger } from "../log.ts";
 import type { AuditLog } from "../services/audit_log.ts";
 import type { BackupService } from "../services/backup_service.ts";
 import type { ChatStore } from "../services/chat_store.ts";
+import type { Jobs } from "../services/jobs.ts";
 import type { ModelFiles } from "../services/model_files.ts";
+import type { ModelKeeper } from "../services/model_keeper.ts";
 import type { PresetStore } from "../services/preset_store.ts";
 import type { ScheduledBackups } from "../services/scheduled_backups.ts";
 import type { ServerSettings } from "../services/server_settings_store.ts";
@@ -35,6 +37,8 @@ export interface Services {
   /** Needs `accounts`. */
   apiKeys?: ApiKeys | undefined;
   modelFiles?: ModelFiles | undefined;
+  modelKeeper?: ModelKeeper | undefined;
+  jobs?: Jobs | undefined;
   ui?: StaticFiles | undefined;
   backups?: BackupService | undefined;
   settings?: ServerSettings | undefined;

@@ -1,9 +1,10 @@
 // The files of catalogue models for the HTTP layer: their digests, and their bytes in pieces. No path goes in or
 // out: a file is asked for by its model's id and its own exact name.
 
-import { checkUnchanged, type FolderDigests, openUnchanged } from "../../models/folder_digests.ts";
-import { quote } from "../../models/gguf/refuse.ts";
-import type { ModelRecord, ModelStore } from "../../models/model.ts";
+import { quote } from "../../models/format/text.ts";
+import type { ModelFile, ModelLibrary, ModelRecord } from "../../models/model.ts";
+import type { FileDigest } from "../../models/store/digests.ts";
+import { checkUnchanged, openUnchanged } from "../../models/store/open_unchanged.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 
 export interface ModelFiles {
@@ -24,7 +25,7 @@ export interface ModelFileFacts {
 export interface FoundModelFile extends ModelFileFacts {
   /**
    * Opens the file for the bytes from `start` to before `end`; throws UNAVAILABLE when it is not any more what the
-   * digest says.
+   * digest says. Until the reader is disposed of, the model is not removed.
    */
   open(range: { start: number; end: number }): Promise<ByteReader>;
 }
@@ -34,33 +35,41 @@ export interface ByteReader extends Disposable {
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
-export function createModelFiles(
-  { store, digests }: { store: Pick<ModelStore, "get">; digests: FolderDigests },
-): ModelFiles {
+export interface ModelFilesDeps {
+  library: Pick<ModelLibrary, "get" | "open"> & { digest(file: ModelFile): Promise<FileDigest> };
+}
+
+export function createModelFiles({ library }: ModelFilesDeps): ModelFiles {
   return {
     async describe(modelId) {
-      const model = await store.get(modelId);
+      const model = await library.get(modelId);
       const files = await Promise.all(model.files.map(async (file) => {
-        const { digest, size } = await digests.digest(file);
+        const { digest, size } = await library.digest(file);
         return { name: file.name, size, digest };
       }));
       return { model, files };
     },
     async find(modelId, name) {
-      const model = await store.get(modelId);
+      const model = await library.get(modelId);
       const file = model.files.find((file) => file.name === name);
       if (file === undefined) {
         const names = model.files.slice(0, 3).map(({ name }) => quote(name)).join(", ");
         throw new AppError("NOT_FOUND", `Model ${quote(model.id)} has no such file, but ${names}`);
       }
-      const { digest, size, fingerprint } = await digests.digest(file);
+      const { digest, size, fingerprint } = await library.digest(file);
       return {
         name,
         size,
         digest,
         async open(range) {
-          const open = await openUnchanged(file, fingerprint);
-          return createByteReader(open, { ...range, name, fingerprint });
+          const { release } = await library.open(model.id);
+          try {
+            const open = await openUnchanged(file, fingerprint);
+            return createByteReader(open, { ...range, name, fingerprint, release });
+          } catch (error) {
+            release();
+            throw error;
+          }
         },
       };
     },
@@ -69,18 +78,21 @@ export function createModelFiles(
 
 function createByteReader(
   file: Deno.FsFile,
-  { start, end, name, fingerprint }: {
+  { start, end, name, fingerprint, release }: {
     start: number;
     end: number;
     name: string;
     fingerprint: string;
+    release: () => void;
   },
 ): ByteReader {
   let position = start;
   let isOpen = true;
   const dispose = () => {
-    if (isOpen) file.close();
+    if (!isOpen) return;
     isOpen = false;
+    file.close();
+    release();
   };
   return {
     async read() {

@@ -83,7 +83,10 @@ Deno.test("readExternalPlugin says what does not bundle, and that there is nothi
 
 Deno.test("findPluginFolders finds a plugin, a folder of plugins, and nothing where nothing is", async () => {
   const examples = join(projectRoot, "docs/examples");
-  assert.deepEqual(await findPluginFolders(examples), [join(examples, "wordcount")]);
+  assert.deepEqual(
+    (await findPluginFolders(examples)).sort(),
+    ["wordcount", "yunet"].map((name) => join(examples, name)),
+  );
   assert.deepEqual(await findPluginFolders(join(examples, "wordcount")), [
     join(examples, "wordcount"),
   ]);

@@ -174,6 +174,24 @@ const fixedSettings: readonly FixedSetting<keyof Config>[] = [
     description: "Further folders with models, which are only read",
   },
   {
+    name: "modelCaches",
+    variable: "BKG_MODEL_CACHES",
+    title: "Model caches",
+    description: "Models of Hugging Face's tools and of Ollama, which are used where they are",
+  },
+  {
+    name: "hubEndpoint",
+    variable: "HF_ENDPOINT",
+    title: "Model hub",
+    description: "Where models are pulled from",
+  },
+  {
+    name: "privateHosts",
+    variable: "BKG_PRIVATE_HOSTS",
+    title: "Private hosts",
+    description: "Names of one's own network that models may be pulled from",
+  },
+  {
     name: "pluginPaths",
     variable: "BKG_PLUGIN_PATHS",
     title: "Plugin folders",
@@ -199,5 +217,11 @@ const secretSettings: readonly FixedSetting<string>[] = [
     variable: "BKG_ADMIN_PASSWORD",
     title: "First password",
     description: 'Of the account "admin", at the first start',
+  },
+  {
+    name: "hubToken",
+    variable: "HF_TOKEN",
+    title: "Hub token",
+    description: "For models that the hub gives to some alone; no other host gets it",
   },
 ];

@@ -1,8 +1,13 @@
 // Events of the host to the sockets that subscribed. An event costs its subscribers alone, and its text is made
 // once for all of them. Messages go out in order of `seq`; log lines that follow each other go out together.
 
-import type { HostEvent, LogLine, PluginHost } from "../../plugins/runtime/host/host.ts";
-import type { ServerMessage, SocketTopic } from "../../plugins/runtime/host/socket_message.ts";
+import type {
+  EventTopic,
+  HostEvent,
+  LogLine,
+  PluginHost,
+} from "../../plugins/runtime/host/host.ts";
+import type { ServerMessage } from "../../plugins/runtime/host/socket_message.ts";
 
 export interface Subscriber {
   send(text: string): void;
@@ -10,7 +15,7 @@ export interface Subscriber {
 
 /** What a subscriber wants; without `pluginId` of every plugin. */
 export interface Interest {
-  topic: SocketTopic;
+  topic: EventTopic;
   pluginId: string | undefined;
 }
 
@@ -30,7 +35,7 @@ export function createEventFanOut(
   host: Pick<PluginHost, "subscribe">,
   { batchMs = 50 }: EventFanOutOptions = {},
 ): EventFanOut {
-  const topics = new Map<SocketTopic, Audience>();
+  const topics = new Map<EventTopic, Audience>();
   let held: HostEvent[] = [];
   let window: ReturnType<typeof setTimeout> | undefined;
 

@@ -11,12 +11,14 @@ import {
 } from "../../plugins/runtime/host/socket_message.ts";
 import type { Identity } from "../auth/authenticator.ts";
 import type { GuardedBus } from "../auth/guarded_bus.ts";
+import { maySeeJob } from "../auth/job_access.ts";
 import { forbidden, type Scope } from "../auth/scopes.ts";
 import { toJsonText } from "../http/json_text.ts";
 import type { PluginFace, SocketLimits } from "../http/services.ts";
 import type { Logger } from "../log.ts";
 import type { EventFanOut } from "./event_fan_out.ts";
 import { Invocations } from "./invocations.ts";
+import type { JobFanOut } from "./job_fan_out.ts";
 import { Outbox } from "./outbox.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -26,6 +28,7 @@ export interface PluginSocketDeps {
   host: PluginFace;
   bus: GuardedBus;
   fanOut: EventFanOut;
+  jobFanOut: JobFanOut;
   principal: Identity;
   /** On /ws/plugins/:id that plugin. */
   pluginId: string | undefined;
@@ -50,7 +53,7 @@ export class PluginSocket {
 
   /** `socket` may be connecting still. */
   constructor(socket: WebSocket, deps: PluginSocketDeps) {
-    const { host, bus, fanOut, principal, pluginId, limits, log } = deps;
+    const { host, bus, fanOut, jobFanOut, principal, pluginId, limits, log } = deps;
     const send = (message: ServerMessage) => this.#send(message);
     this.#socket = socket;
     this.#deps = deps;
@@ -62,6 +65,8 @@ export class PluginSocket {
     this.#subscriptions = new Subscriptions({
       host,
       fanOut,
+      jobFanOut,
+      maySeeJob: (job) => maySeeJob(principal, job),
       outbox,
       send,
       maxSubscriptions: limits.maxSubscriptions,
@@ -142,13 +147,13 @@ export class PluginSocket {
     switch (message.action) {
       case "SUB": {
         this.#require(topicScopes[message.topic]);
-        const pluginId = this.#pluginOf(message.pluginId);
+        const pluginId = this.#pluginOf(message);
         return this.#subscriptions.add(message.topic, pluginId, message.after);
       }
       case "UNSUB": {
         const { topic } = message;
         this.#require(topicScopes[topic]);
-        const pluginId = this.#pluginOf(message.pluginId);
+        const pluginId = this.#pluginOf(message);
         this.#subscriptions.remove(topic, pluginId);
         const payload = pluginId === undefined ? { topic } : { topic, pluginId };
         return this.#send({ type: "unsubscribed", payload });
@@ -157,6 +162,8 @@ export class PluginSocket {
         return this.#invocations.start(message);
       case "CANCEL":
         return this.#invocations.cancel(message.id);
+      case "PING":
+        return this.#send({ type: "pong" });
       default:
         return message satisfies never;
     }
@@ -167,8 +174,11 @@ export class PluginSocket {
     if (!this.#deps.principal.scopes.allows(scope)) throw forbidden(scope);
   }
 
-  #pluginOf(asked: string | undefined): string | undefined {
+  #pluginOf(
+    { topic, pluginId: asked }: { topic: SocketTopic; pluginId?: string | undefined },
+  ): string | undefined {
     const { host, pluginId: own } = this.#deps;
+    if (topic === "jobs") return undefined;
     if (asked === undefined || asked === own) return own;
     if (own !== undefined) {
       throw new AppError("FORBIDDEN", `This socket is for plugin "${own}" alone`);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { Job } from "../../plugins/runtime/contract/job.ts";
 import type { TestCell } from "../../plugins/runtime/host/testing.ts";
+import type { Jobs } from "../services/jobs.ts";
 import { createOperatorAuthenticator } from "../testing/operator_authenticator.ts";
 import { serveSocketHost, type SocketClient } from "../testing/socket_host.ts";
 import { token, until } from "../testing/test_app.ts";
@@ -154,7 +156,63 @@ Deno.test("SUB: bad topics, foreign plugins and too many are errors, and the soc
   own.send({ action: "SUB", topic: "logs", pluginId: "beta" });
   assert.equal((await own.nth("error")).payload.code, "FORBIDDEN");
   assert.deepEqual(await own.subscribe("logs"), { topic: "logs", pluginId: "alpha", gap: false });
+  // Jobs are of no plugin.
+  assert.deepEqual(await own.subscribe("jobs", { pluginId: "beta" }), {
+    topic: "jobs",
+    gap: false,
+  });
+  own.send({ action: "PING" });
+  await own.nth("pong");
   await own.close();
+});
+
+Deno.test("jobs reach those who subscribed and may see them, each once, until they leave", async () => {
+  const listeners = new Set<(job: Job) => void>();
+  const jobs = {
+    watch(listener: (job: Job) => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    stop: () => Promise.resolve(),
+  } as Partial<Jobs> as Jobs;
+  const bearers = { ada: "models:read", bob: "models:read", olga: "models:*", eve: "account" };
+  const auth = {
+    authenticate: (bearer: string | undefined) =>
+      testIdentity({ id: bearer!, scopes: [bearers[bearer as keyof typeof bearers]] }),
+    watch: () => () => {},
+  };
+  const served = serveSocketHost({}, { auth, jobs });
+  const clients = await Promise.all(
+    Object.keys(bearers).map((name) =>
+      served.open({ protocols: ["bkg", `bearer.${name}`], path: "/ws/plugins" })
+    ),
+  );
+  const [ada, bob, olga, eve] = clients;
+  for (const client of [ada!, bob!, olga!]) {
+    await client.subscribe("jobs");
+    await client.subscribe("jobs", { after: 0 });
+  }
+  eve!.send({ action: "SUB", topic: "jobs" });
+  assert.equal((await eve!.nth("error")).payload.code, "FORBIDDEN");
+  const tell = (doneBytes: number) => {
+    const job = { id: "j", createdBy: "ada", doneBytes } as Job;
+    for (const listener of listeners) listener(job);
+  };
+  const start = (await ada!.nth("bootstrap")).seq;
+  tell(1);
+  tell(2);
+  await Promise.all([ada!.nth("jobs", 2), olga!.nth("jobs", 2)]);
+  ada!.send({ action: "UNSUB", topic: "jobs" });
+  await ada!.nth("unsubscribed");
+  tell(3);
+  await olga!.nth("jobs", 3);
+  const seen = (client: SocketClient) =>
+    client.of("jobs").map(({ seq, payload }) => [seq - start, payload.job.doneBytes]);
+  assert.deepEqual(seen(ada!), [[1, 1], [2, 2]]);
+  assert.deepEqual(seen(olga!), [[1, 1], [2, 2], [3, 3]]);
+  assert.deepEqual([seen(bob!), seen(eve!)], [[], []]);
+  await served[Symbol.asyncDispose]();
+  assert.equal(listeners.size, 0);
 });
 
 Deno.test("the first message is everything as it is, with the seq to go on from", async () => {

@@ -10,6 +10,7 @@ import { socketClose } from "../../plugins/runtime/host/socket_message.ts";
 import { withRule } from "../http/route_rules.ts";
 import type { HttpEnv, RequestScope, Services, SocketLimits } from "../http/services.ts";
 import { createEventFanOut } from "./event_fan_out.ts";
+import { createJobFanOut } from "./job_fan_out.ts";
 import { readOffer } from "./offer.ts";
 import { PluginSocket } from "./plugin_socket.ts";
 
@@ -22,9 +23,10 @@ export interface PluginSockets {
 }
 
 export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): PluginSockets {
-  const { host, bus, auth, config, log, metrics, now = () => performance.now() } = services;
+  const { host, bus, auth, jobs, config, log, metrics, now = () => performance.now() } = services;
   const limits: SocketLimits = { ...defaultLimits, ...config.sockets };
   const fanOut = createEventFanOut(host);
+  const jobFanOut = createJobFanOut({ jobs, host });
   const live = new Set<PluginSocket>();
   let open = 0;
   let ending = false;
@@ -63,6 +65,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
       host,
       bus,
       fanOut,
+      jobFanOut,
       principal,
       pluginId,
       version: config.version,
@@ -118,6 +121,7 @@ export function servePluginSockets(hono: Hono<HttpEnv>, services: Services): Plu
     close() {
       clearInterval(sweep);
       fanOut.close();
+      jobFanOut.close();
     },
   };
 }

@@ -2,14 +2,19 @@
 // as the client reads, and joins the live events in the same turn in which nothing is left: none lost, none twice.
 
 import { AppError } from "../../plugins/runtime/contract/error.ts";
+import type { Job } from "../../plugins/runtime/contract/job.ts";
 import type { PluginHost } from "../../plugins/runtime/host/host.ts";
 import type { ServerMessage, SocketTopic } from "../../plugins/runtime/host/socket_message.ts";
 import { type EventFanOut, type Interest, toMessages } from "./event_fan_out.ts";
+import type { JobFanOut, JobSubscriber } from "./job_fan_out.ts";
 import type { Outbox } from "./outbox.ts";
 
 export interface SubscriptionsDeps {
   host: Pick<PluginHost, "history">;
   fanOut: EventFanOut;
+  jobFanOut: JobFanOut;
+  /** Whether this socket's credential may. */
+  maySeeJob(job: Job): boolean;
   outbox: Outbox;
   send(message: ServerMessage): void;
   maxSubscriptions: number;
@@ -21,9 +26,14 @@ export class Subscriptions {
   /** Those that have something to catch up with; one at a time, so that they cost one socket's share. */
   readonly #behind: Subscription[] = [];
   #catchingUp = false;
+  readonly #jobSubscriber: JobSubscriber;
 
   constructor(deps: SubscriptionsDeps) {
     this.#deps = deps;
+    this.#jobSubscriber = {
+      send: (text) => deps.outbox.send(text),
+      maySee: (job) => deps.maySeeJob(job),
+    };
   }
 
   /** Throws RATE_LIMITED beyond the limit. A second time it is only confirmed. */
@@ -52,19 +62,19 @@ export class Subscriptions {
     const key = keyOf(topic, pluginId);
     const subscription = this.#held.get(key);
     this.#held.delete(key);
-    if (subscription?.live) this.#deps.fanOut.remove(this.#deps.outbox, subscription);
+    if (subscription?.live) this.#leave(subscription);
   }
 
   clear(): void {
     for (const subscription of this.#held.values()) {
-      if (subscription.live) this.#deps.fanOut.remove(this.#deps.outbox, subscription);
+      if (subscription.live) this.#leave(subscription);
     }
     this.#held.clear();
     this.#behind.length = 0;
   }
 
   async #catchUp(): Promise<void> {
-    const { fanOut, outbox } = this.#deps;
+    const { outbox } = this.#deps;
     this.#catchingUp = true;
     for (let next = this.#behind[0]; next !== undefined; next = this.#behind[0]) {
       const wanted = this.#held.get(keyOf(next.topic, next.pluginId)) === next;
@@ -74,11 +84,23 @@ export class Subscriptions {
       }
       this.#behind.shift();
       if (!wanted) continue;
-      fanOut.add(outbox, next);
+      this.#join(next);
       next.live = true;
       this.#confirm(next);
     }
     this.#catchingUp = false;
+  }
+
+  #join({ topic, pluginId }: Subscription): void {
+    const { fanOut, jobFanOut, outbox } = this.#deps;
+    if (topic === "jobs") jobFanOut.add(this.#jobSubscriber);
+    else fanOut.add(outbox, { topic, pluginId });
+  }
+
+  #leave({ topic, pluginId }: Subscription): void {
+    const { fanOut, jobFanOut, outbox } = this.#deps;
+    if (topic === "jobs") jobFanOut.remove(this.#jobSubscriber);
+    else fanOut.remove(outbox, { topic, pluginId });
   }
 
   /** Sends what was missed until the client has enough to read; answers whether that was all. */
@@ -103,7 +125,8 @@ export class Subscriptions {
   }
 }
 
-interface Subscription extends Interest {
+interface Subscription extends Omit<Interest, "topic"> {
+  topic: SocketTopic;
   /** The newest `seq` that the client has; undefined: nothing is replayed. */
   after: number | undefined;
   gap: boolean;

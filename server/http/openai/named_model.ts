@@ -2,6 +2,7 @@
 // takes a name away from those who mean the model.
 
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
+import { encodesText, writesText } from "../../../plugins/runtime/contract/model_summary.ts";
 import type { ModelRecord } from "../../../models/model.ts";
 import type { Preset } from "../../services/preset_store.ts";
 import type { RouteDeps } from "../services.ts";
@@ -29,16 +30,21 @@ export async function findNamedModel(
   }
 }
 
-/** OpenAI's model objects: models, then presets whose names no model has. */
+/** OpenAI's model objects: models to chat with, presets whose names no model has, then what embeds and re-ranks. */
 export async function listNamedModels(
   { models, presets }: Deps,
   { userId }: { userId: string },
 ): Promise<OpenAiModel[]> {
   const [records, known] = await Promise.all([models.list(), presets?.list(userId) ?? []]);
   const named = new Map<string, OpenAiModel>();
-  for (const model of records) named.set(model.id, openAiModel({ model }));
+  for (const model of records.filter(writesText)) named.set(model.id, openAiModel({ model }));
   for (const preset of known) {
     if (!named.has(preset.name)) named.set(preset.name, openAiPreset(preset));
+  }
+  // Last: clients take the first one to chat with.
+  for (const model of records.filter(encodesText)) {
+    named.delete(model.id);
+    named.set(model.id, openAiModel({ model }));
   }
   return [...named.values()];
 }
@@ -53,7 +59,7 @@ export interface OpenAiModel {
 
 export function openAiModel({ model, preset }: NamedModel): OpenAiModel {
   if (preset !== undefined) return openAiPreset(preset);
-  return { ...modelObject(model.id, model.createdAtMs), owned_by: "bkg" };
+  return { ...modelObject(model.id, model.createdAtMs), owned_by: ownerOf(model.id) };
 }
 
 /** The preset's system prompt comes before all messages; what the request says wins over its parameters. */
@@ -75,6 +81,12 @@ export function withPreset(
 
 function openAiPreset({ name, createdAtMs }: Preset): OpenAiModel {
   return { ...modelObject(name, createdAtMs), owned_by: "preset" };
+}
+
+/** Who put the model on its hub. */
+function ownerOf(id: string): string {
+  const slash = id.indexOf("/");
+  return slash < 0 ? "bkg" : id.slice(0, slash);
 }
 
 function modelObject(id: string, createdAtMs: number) {

@@ -129,10 +129,10 @@ function isAsked(value: unknown): boolean {
   return Boolean(value);
 }
 
-function unsupported(param: string): AppError {
-  return new AppError("UNSUPPORTED_FEATURE", `"${param}" asks for what this server does not do`, {
-    details: { param },
-  });
+/** `reason`: what is not done, where the field's name does not say. */
+export function unsupported(param: string, reason?: string): AppError {
+  const message = `"${param}" asks for what this server does not do${reason ? `: ${reason}` : ""}`;
+  return new AppError("UNSUPPORTED_FEATURE", message, { details: { param } });
 }
 
 function textOf(
@@ -173,7 +173,8 @@ function answering(request: Common): Answering {
   return { stream, includeUsage: stream && request.stream_options?.include_usage === true };
 }
 
-function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+/** Throws INVALID_INPUT with the path of the first field that is wrong. */
+export function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];

@@ -24,7 +24,7 @@ export function modelFileRoutes(hono: Hono<HttpEnv>, { modelFiles, streams }: Ro
     }),
     async (context) => {
       const { model, files } = await modelFiles.describe(context.req.param("id") ?? "");
-      return json(context.env, { ...publicModel(model), files });
+      return json(context.env, { ...publicModel(model, context.env.principal!), files });
     },
   );
   hono.get(

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { createFolderDigests } from "../../../models/folder_digests.ts";
-import { createFolderStore } from "../../../models/folder_store.ts";
+import { openModelLibrary } from "../../../models/store/library.ts";
 import { projectRoot } from "../../build/bundles.ts";
 import { serveHttp } from "../../serve.ts";
 import { createModelFiles } from "../../services/model_files.ts";
@@ -193,20 +192,27 @@ interface World extends TestApp {
 }
 
 async function withModels(run: (world: World) => Promise<void>): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
+  const whole = await Deno.realPath(await Deno.makeTempDir());
+  const folder = join(whole, "files");
   const path = join(folder, "m.gguf");
+  await Deno.mkdir(folder);
   await Deno.copyFile(demo, path);
-  const store = createFolderStore({ folders: [folder] });
-  const digests = createFolderDigests({ cachePath: join(folder, "cache", "digests.json") });
-  const modelFiles = createModelFiles({ store, digests });
-  const test = createTestApp({}, { models: store, modelFiles });
+  const library = await openModelLibrary({
+    folder: join(whole, "store"),
+    modelPaths: [folder],
+    caches: [],
+    demoFolder: join(whole, "none"),
+    digestCache: join(whole, "cache", "digests.json"),
+  });
+  const modelFiles = createModelFiles({ library });
+  const test = createTestApp({}, { models: library, modelFiles });
   const get = (path: string, headers: Record<string, string> = {}) =>
     test.app.fetch(ask(path, { headers: { ...key, ...headers } }));
   try {
     await run({ ...test, folder, path, get });
   } finally {
     test.app.close();
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(whole, { recursive: true });
   }
 }
 

@@ -118,8 +118,10 @@ async function generate(
   const { model: name } = asked.input;
   const capability = kind === "chat" ? "llm.chat" : "llm.complete";
   requireCapability(deps, capability, principal);
-  const { preset } = await findNamedModel(deps, { name, userId: principal.id });
-  const input = preset === undefined ? asked.input : presetInput(asked, preset);
+  const { model, preset } = await findNamedModel(deps, { name, userId: principal.id });
+  const own = preset === undefined ? asked.input : presetInput(asked, preset);
+  // Grants hold a model's own id, which may be spelled otherwise here.
+  const input = { ...own, model: model.id };
   const facts: CompletionFacts = {
     kind,
     id: `${kind === "chat" ? "chatcmpl" : "cmpl"}-${crypto.randomUUID().replaceAll("-", "")}`,
@@ -163,7 +165,12 @@ function presetInput(asked: Asked, preset: Preset): ChatInput {
   );
 }
 
-function requireCapability({ bus }: RouteDeps, capability: string, principal: Identity): void {
+/** Throws UNAVAILABLE where no plugin offers it, and FORBIDDEN where the caller may not call it. */
+export function requireCapability(
+  { bus }: RouteDeps,
+  capability: string,
+  principal: Identity,
+): void {
   try {
     bus.find(capability, principal);
   } catch (cause) {

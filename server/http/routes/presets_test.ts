@@ -11,7 +11,10 @@ Deno.test("/api/presets", async (t) => {
   await using test = await openTestDatabase();
   await addUsers(test.db);
   const models = {
-    list: () => Promise.resolve([{ id: "m", createdAtMs: 1000 } as ModelRecord]),
+    list: () =>
+      Promise.resolve([
+        { id: "m", format: "gguf", task: "chat", createdAtMs: 1000 } as ModelRecord,
+      ]),
     get: (id: string) =>
       id === "m"
         ? Promise.resolve({ id, createdAtMs: 1000 } as ModelRecord)

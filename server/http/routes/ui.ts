@@ -47,6 +47,8 @@ const pagePaths: ReadonlySet<string> = new Set([
   "/dashboard",
   "/plugins",
   "/chats",
+  "/models",
+  "/welcome",
   "/api-keys",
   "/account",
   "/users",
