@@ -1,7 +1,12 @@
 // bkg's HTTP client: the CLI does nothing that a person with curl could not. The local operator's key
 // is sent to this machine (or the configured public URL) alone; elsewhere BKG_TOKEN is asked for.
 
-import { AppError, isErrorCode } from "../../plugins/runtime/contract/error.ts";
+import {
+  AppError,
+  type ErrorCode,
+  errorStatus,
+  isErrorCode,
+} from "../../plugins/runtime/contract/error.ts";
 import { toPlainText } from "../../plugins/runtime/contract/plain_text.ts";
 import { readOperatorKey } from "../auth/operator_key.ts";
 import { type Env, isLoopback, readConfig, readSecret } from "../config.ts";
@@ -14,6 +19,11 @@ export interface Client {
   send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T>;
   /** Writes the answer's body into a new file, whole or not at all, readable by its owner alone. */
   download(path: string, file: string): Promise<void>;
+  /** The events of a resource that tells its changes, as they come: each one's name, and its data parsed. */
+  follow(
+    path: string,
+    options?: { signal?: AbortSignal },
+  ): AsyncGenerator<{ name: string; data: unknown }>;
   /** The events of a call, as they come; an `error` event is thrown. */
   events(
     path: string,
@@ -90,6 +100,17 @@ export function createClient(url: string, token: string, doFetch: typeof fetch =
       } catch (error) {
         await Deno.remove(draft).catch(() => {});
         throw error;
+      }
+    },
+    async *follow(path, { signal } = {}) {
+      const response = await request(path, {
+        headers: { accept: "text/event-stream" },
+        signal: signal ?? null,
+      });
+      for await (const { name, data } of serverEvents(response.body)) {
+        const value: unknown = JSON.parse(data);
+        if (name === "error") throw problemError(value);
+        yield { name, data: value };
       }
     },
     async *events(path, body, { signal } = {}) {
@@ -193,10 +214,19 @@ function loopbackFor(host: string): string {
 async function problemOf(response: Response): Promise<AppError> {
   const text = await response.text();
   try {
-    return problemError(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    return openAiError(value, response.status) ?? problemError(value);
   } catch (cause) {
     return new AppError("INTERNAL", `The server answered ${response.status}`, { cause });
   }
+}
+
+/** Of /v1, whose errors have OpenAI's shape and codes of its own; undefined for another. */
+function openAiError(value: unknown, status: number): AppError | undefined {
+  const { error } = value as { error?: { message?: unknown } };
+  if (typeof error?.message !== "string") return undefined;
+  const [code] = Object.entries(errorStatus).find(([, known]) => known === status) ?? [];
+  return new AppError(code === undefined ? "INTERNAL" : code as ErrorCode, error.message);
 }
 
 function problemError(value: unknown): AppError {

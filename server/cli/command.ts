@@ -40,6 +40,10 @@ export interface CliIo {
   err(text: string): void;
   /** Whether a person sits at both ends. */
   interactive: boolean;
+  /** Of the terminal at stderr, where a line may be overwritten; undefined: it is none. */
+  errColumns?: number;
+  /** Calls the listener at each Ctrl-C, which then does nothing else; the answer ends that. */
+  onInterrupt?(listener: () => void): () => void;
   readAll(): Promise<string>;
   openPrompt(): Prompt;
   /** Asks without showing what is typed; undefined at Ctrl-C and at the end of the input. */

@@ -211,7 +211,12 @@ Deno.test("bkg run: prints the answer of one prompt, and an error as one line", 
       backend: "wasm",
       threads: 1,
     }) + "\n\n";
-  const good = terminal({ fetch: () => Promise.resolve(new Response(stream)) });
+  const good = terminal({
+    fetch: (url) =>
+      Promise.resolve(
+        String(url).includes("/v1/models/") ? Response.json({ id: "m" }) : new Response(stream),
+      ),
+  });
   assert.equal(await runCli(["run", "m", "hi", "--verbose"], good.io), 0);
   assert.equal(good.printed.out, "One two\n\n");
   assert.match(good.printed.err, /9\.0 tokens\/s, 2 tokens/);
@@ -227,7 +232,7 @@ Deno.test("bkg run: Ctrl-C stops the answer and not the program; /clear, /help a
     interactive: true,
     answers: ["/help", "one", "/clear", "two", undefined],
     fetch: (url, init) => {
-      if (!String(url).endsWith("llm.chat")) return Promise.resolve(Response.json({}));
+      if (!String(url).endsWith("llm.chat")) return Promise.resolve(Response.json({ id: "m" }));
       bodies.push(JSON.parse(String(init!.body)));
       const body = new ReadableStream<Uint8Array>({
         start(to) {

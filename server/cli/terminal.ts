@@ -13,6 +13,11 @@ export function processIo(): CliIo {
     out: (text) => writeAll(Deno.stdout, text),
     err: (text) => writeAll(Deno.stderr, text),
     interactive: Deno.stdin.isTerminal() && Deno.stdout.isTerminal(),
+    ...(Deno.stderr.isTerminal() ? { errColumns: columns() } : {}),
+    onInterrupt(listener) {
+      Deno.addSignalListener("SIGINT", listener);
+      return () => Deno.removeSignalListener("SIGINT", listener);
+    },
     readAll: () => new Response(Deno.stdin.readable).text(),
     openPrompt,
     askSecret: createSecretReader({
@@ -40,9 +45,23 @@ export function table(rows: readonly (readonly string[])[]): string {
   ).join("");
 }
 
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 80;
+  }
+}
+
 function writeAll(to: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(to.writeSync(rest));
+  try {
+    while (rest.length > 0) rest = rest.subarray(to.writeSync(rest));
+  } catch (error) {
+    // Whoever read this has left, as `head` does; the code is a shell's for SIGPIPE.
+    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(141);
+    throw error;
+  }
 }
 
 function openPrompt(): Prompt {

@@ -1,44 +1,84 @@
-// `bkg model list`: the models that the server can open.
+// `bkg model ...`: the models of the server; its actions are in model_list.ts, model_pull.ts and model_upkeep.ts.
 
-import { toPlainLines } from "../../../plugins/runtime/contract/plain_text.ts";
-import type { ModelRecord } from "../../../models/model.ts";
-import { connect } from "../client.ts";
-import { clientOptions, type Command, exitCodes, suggestion, UsageError } from "../command.ts";
-import { table } from "../terminal.ts";
+import { type Client, connect } from "../client.ts";
+import {
+  type Arguments,
+  clientOptions,
+  type CliIo,
+  type Command,
+  suggestion,
+  UsageError,
+} from "../command.ts";
+import { listCatalog, listModels, showModel } from "./model_list.ts";
+import { pullModel, requireSource } from "./model_pull.ts";
+import { collectGarbage, pinModel, removeModel, verifyModel } from "./model_upkeep.ts";
 
 export const model: Command = {
   name: "model",
-  summary: "List models.",
-  usage: ["model list"],
-  options: clientOptions,
+  summary: "Pull, list, verify and remove models.",
+  usage: [
+    "model list [--catalog]",
+    "model show MODEL",
+    "model pull SOURCE [--id ID] [--detach]",
+    "model verify MODEL",
+    "model rm MODEL [--force]",
+    "model pin MODEL, model unpin MODEL",
+    "model gc [--unused DAYS] [--dry-run]",
+  ],
+  options: {
+    catalog: { type: "boolean", description: "list: models to pull, and whether they fit" },
+    id: { type: "string", value: "ID", description: "pull: what the model is to be called" },
+    detach: { type: "boolean", description: "pull: print the job's id and do not wait" },
+    force: { type: "boolean", description: "rm: also when it is pinned" },
+    unused: { type: "string", value: "DAYS", description: "gc: also models not used for so long" },
+    "dry-run": { type: "boolean", description: "gc: only tell what would be removed" },
+    ...clientOptions,
+  },
+  details: [
+    "SOURCE is owner/name, owner/name:Q8_0, owner/name@revision:file.gguf on the Hugging Face hub",
+    "(HF_ENDPOINT, HF_TOKEN), an id of the catalog, a URL, or a file. A pull is a job of the server:",
+    "Ctrl-C pauses it, and the same command goes on with it, also after the server was stopped.",
+  ],
   async run(args, io) {
-    const [action] = args.positionals;
-    if (action !== "list") {
+    const [name, subject] = args.positionals;
+    const action = name === undefined ? undefined : actions[name];
+    if (name === undefined || action === undefined) {
+      const names = Object.keys(actions);
       throw new UsageError(
-        action === undefined
-          ? "bkg model needs: list"
-          : `bkg model has no "${action}"${suggestion(action, ["list"])}`,
+        name === undefined
+          ? `bkg model needs one of: ${names.join(", ")}`
+          : `bkg model has no "${name}"${suggestion(name, names)}`,
       );
     }
-    const client = await connect(args, io);
-    const { models } = await client.get<{ models: ModelRecord[] }>("/api/models");
-    if (args.flag("json")) {
-      io.out(toPlainLines(JSON.stringify(models, null, 2)) + "\n");
-      return exitCodes.ok;
+    if (name === "pull") requireSource(subject);
+    else if (subject === undefined && !["list", "gc"].includes(name)) {
+      throw new UsageError(`bkg model ${name} needs a MODEL; see bkg model list`);
     }
-    if (models.length === 0) {
-      io.err("No models; put a GGUF file into a folder of BKG_MODEL_PATHS\n");
-    }
-    const rows = models.map((model) => [
-      model.id,
-      `${(model.size / 1e6).toFixed(1)} MB`,
-      model.quantization,
-      model.architecture,
-      model.description ?? "",
-    ]);
-    if (rows.length > 0) {
-      io.out(table([["ID", "SIZE", "QUANTIZATION", "ARCHITECTURE", "DESCRIPTION"], ...rows]));
-    }
-    return exitCodes.ok;
+    return await action({ args, io, subject: subject ?? "", connect: () => connect(args, io) });
   },
+};
+
+export interface ModelAction {
+  args: Arguments;
+  io: CliIo;
+  /** MODEL or SOURCE. */
+  subject: string;
+  /** Called when the command line is known to be right. */
+  connect(): Promise<Client>;
+}
+
+/** Where the server keeps it; an id may hold "/" and ":". */
+export function modelPath(id: string): string {
+  return `/api/models/${encodeURIComponent(id)}`;
+}
+
+const actions: Record<string, (action: ModelAction) => Promise<number>> = {
+  list: (action) => action.args.flag("catalog") ? listCatalog(action) : listModels(action),
+  show: showModel,
+  pull: pullModel,
+  verify: verifyModel,
+  rm: removeModel,
+  pin: (action) => pinModel(action, true),
+  unpin: (action) => pinModel(action, false),
+  gc: collectGarbage,
 };

@@ -5,11 +5,12 @@ import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { type Client, connect } from "../client.ts";
 import { clientOptions, type CliIo, type Command, exitCodes, UsageError } from "../command.ts";
 import { printableLine } from "../terminal.ts";
+import { pullUnlessThere } from "./model_pull.ts";
 
 export const run: Command = {
   name: "run",
-  summary: "Chat with a model.",
-  usage: ["run MODEL", 'run MODEL "PROMPT"', "run MODEL < FILE"],
+  summary: "Chat with a model, which is pulled first where it is not here.",
+  usage: ["run MODEL", "run owner/name:Q8_0", 'run MODEL "PROMPT"', "run MODEL < FILE"],
   options: {
     system: { type: "string", value: "TEXT", description: "system message" },
     "max-tokens": { type: "string", value: "N", description: "longest answer, tokens" },
@@ -19,10 +20,13 @@ export const run: Command = {
     ...clientOptions,
   },
   async run(args, io) {
-    const [model, ...words] = args.positionals;
-    if (model === undefined) throw new UsageError("bkg run needs a MODEL; see bkg model list");
+    const [name, ...words] = args.positionals;
+    if (name === undefined) throw new UsageError("bkg run needs a MODEL; see bkg model list");
+    const client = await connect(args, io);
+    const model = await pullUnlessThere(name, { client, io });
+    if (model === undefined) return exitCodes.interrupted;
     const chat: Chat = {
-      client: await connect(args, io),
+      client,
       io,
       verbose: args.flag("verbose"),
       settings: {
@@ -66,8 +70,6 @@ const chatHelp = `  /clear          forget the conversation
 
 async function converse(chat: Chat): Promise<number> {
   const { io } = chat;
-  // A model that is not there is told now and not after the first message.
-  await chat.client.get(`/v1/models/${encodeURIComponent(String(chat.settings["model"]))}`);
   using prompt = io.openPrompt();
   io.out(
     `${printableLine(String(chat.settings["model"]))} at ${chat.client.url}. /help for help\n`,
