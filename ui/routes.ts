@@ -46,6 +46,20 @@ export const pages: readonly Page[] = [
     render: ({ id = "" }) => html`<bkg-plugin .pluginId=${decode(id)}></bkg-plugin>`,
   },
   {
+    path: "models",
+    title: "Models",
+    scope: "models:read",
+    load: () => import("./pages/bkg-models.ts"),
+    render: () => html`<bkg-models></bkg-models>`,
+  },
+  {
+    path: "welcome",
+    title: "Welcome",
+    scope: "models:read",
+    load: () => import("./pages/bkg-welcome.ts"),
+    render: () => html`<bkg-welcome></bkg-welcome>`,
+  },
+  {
     path: "api-keys",
     title: "API keys",
     scope: "account",
@@ -106,6 +120,7 @@ export interface Destination {
 const destinations: readonly Destination[] = [
   { path: "dashboard", label: "Dashboard", icon: "dashboard" },
   { path: "chats", label: "Chats", icon: "message" },
+  { path: "models", label: "Models", icon: "box" },
   { path: "plugins", label: "Plugins", icon: "plug" },
 ];
 

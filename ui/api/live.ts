@@ -2,7 +2,6 @@
 // A refused WebSocket tells no reason, so /auth/me is asked before each new try.
 
 import type { WireError } from "../../plugins/runtime/contract/error.ts";
-import type { HistoryQuery } from "../../plugins/runtime/host/host.ts";
 import type {
   Bootstrap,
   ClientMessage,
@@ -13,10 +12,15 @@ import { systemTimers, type Timers } from "../../plugins/runtime/host/timers.ts"
 import { createNotifier, type Observable } from "../stores/observable.ts";
 import type { Session } from "../stores/session.ts";
 import { serverUrl } from "./ask_server.ts";
-import { createLiveFollows, type LiveEvent, type LiveListener } from "./live_follows.ts";
+import {
+  createLiveFollows,
+  type LiveEvent,
+  type LiveListener,
+  type LiveQuery,
+} from "./live_follows.ts";
 import { alwaysPresent, type PagePresence } from "./page_presence.ts";
 
-export type { LiveEvent, LiveListener };
+export type { LiveEvent, LiveListener, LiveQuery };
 
 /** `lost`: it was there, and is tried again at `retryAtMs`. `refused`: it will not be tried again. */
 export type LiveState =
@@ -37,7 +41,7 @@ export interface Live extends Observable {
    * Follows a topic until the returned function is called. After a reconnect it goes on where it was: `gap` is
    * called when the server no longer had all of what was missed.
    */
-  follow(query: HistoryQuery, listener: LiveListener): () => void;
+  follow(query: LiveQuery, listener: LiveListener): () => void;
 }
 
 export interface LiveDeps {
@@ -236,8 +240,7 @@ const firstDelayMs = 100;
 const longDelayMs = 20_000;
 const steadyMs = 5000;
 
-/** Unsubscribing from nothing is answered, and changes nothing. */
-const signOfLife: ClientMessage = { action: "UNSUB", topic: "jobs" };
+const signOfLife: ClientMessage = { action: "PING" };
 
 // The values are repeated, and checked by type, because the module that has them brings zod along.
 const shutdownCode: typeof socketClose.shutdown.code = 1001;

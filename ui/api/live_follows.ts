@@ -2,7 +2,14 @@
 // Each listener gets each event once and in order, whatever is replayed to whom and however often it reconnects.
 
 import type { HistoryQuery } from "../../plugins/runtime/host/host.ts";
-import type { ClientMessage, ServerMessage } from "../../plugins/runtime/host/socket_message.ts";
+import type {
+  ClientMessage,
+  ServerMessage,
+  SocketTopic,
+} from "../../plugins/runtime/host/socket_message.ts";
+
+/** What to follow, of one plugin or of all; jobs are no plugin's. */
+export type LiveQuery = Omit<HistoryQuery, "topic"> & { topic: SocketTopic };
 
 export type LiveEvent = Extract<
   ServerMessage,
@@ -18,7 +25,7 @@ export interface LiveListener {
 }
 
 export interface LiveFollows {
-  follow(query: HistoryQuery, listener: LiveListener): () => void;
+  follow(query: LiveQuery, listener: LiveListener): () => void;
   /** A socket is open, as of `seq`: subscribes all anew. */
   connected(seq: number, send: (message: ClientMessage) => void): void;
   disconnected(): void;
@@ -139,7 +146,8 @@ export function createLiveFollows({ failed }: { failed: (error: unknown) => void
         // Else it answers a subscription that has been given up.
         else if (channel.unsubscribing === 0) join(channel, message.payload.gap);
       } else if (isEvent(message)) {
-        lastSeq = Math.max(lastSeq, message.seq);
+        // Jobs count ahead of what plugins tell, which would then seem to be old.
+        if (message.type !== "jobs") lastSeq = Math.max(lastSeq, message.seq);
         const keys = [keyOf(message.type, undefined), keyOf(message.type, pluginIdOf(message))];
         for (const key of keys) {
           for (const follower of [...channels.get(key)?.followers ?? []]) {
@@ -157,7 +165,7 @@ export function createLiveFollows({ failed }: { failed: (error: unknown) => void
 
 /** All who follow one topic of one plugin, or of every plugin: one subscription of the socket. */
 interface Channel {
-  of: { topic: HistoryQuery["topic"]; pluginId?: string };
+  of: { topic: SocketTopic; pluginId?: string };
   followers: Set<Follower>;
   subscribed: boolean;
   /** UNSUBs without an answer yet. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { HistoryQuery, LogLine } from "../../plugins/runtime/host/host.ts";
+import type { LogLine } from "../../plugins/runtime/host/host.ts";
 import type { ClientMessage } from "../../plugins/runtime/host/socket_message.ts";
-import { createLiveFollows, type LiveEvent } from "./live_follows.ts";
+import { createLiveFollows, type LiveEvent, type LiveQuery } from "./live_follows.ts";
 
 Deno.test("an event that is replayed is told once, of whatever topic", () => {
   const page = openPage();
@@ -73,6 +73,19 @@ Deno.test("a replay without an end costs bounded memory, and is told as a gap", 
   assert.deepEqual(lines.slice(-2), [120_000, "ready"]);
 });
 
+Deno.test("jobs, which count ahead, make what plugins tell afterwards no older", () => {
+  const page = openPage();
+  page.connect(10);
+  const jobs = page.follow({ topic: "jobs" });
+  page.confirm("jobs");
+  page.tell(job(11), job(12), job(13));
+  const changes = page.follow({ topic: "status" });
+  page.confirm("status");
+  page.tell(status(11), job(14));
+  assert.deepEqual(jobs, ["ready", 11, 12, 13, 14]);
+  assert.deepEqual(changes, ["ready", 11]);
+});
+
 function openPage() {
   const failed = (error: unknown) => assert.fail(String(error));
   const follows = createLiveFollows({ failed });
@@ -81,12 +94,12 @@ function openPage() {
     follows,
     sent,
     connect: (seq: number) => follows.connected(seq, (message) => void sent.push(message)),
-    confirm(topic: "status" | "logs", pluginId?: string) {
+    confirm(topic: "status" | "logs" | "jobs", pluginId?: string) {
       const of = pluginId === undefined ? { topic } : { topic, pluginId };
       follows.received({ type: "subscribed", payload: { ...of, gap: false } });
     },
     tell: (...events: LiveEvent[]) => events.forEach((event) => follows.received(event)),
-    follow(query: HistoryQuery) {
+    follow(query: LiveQuery) {
       const told: (number | string)[] = [];
       follows.follow(query, {
         event: (event) =>
@@ -103,6 +116,10 @@ function openPage() {
 
 function status(seq: number): LiveEvent {
   return { type: "status", seq, payload: { pluginId: "a", plugin: {} as never } };
+}
+
+function job(seq: number): LiveEvent {
+  return { type: "jobs", seq, payload: { job: {} as never } };
 }
 
 function logs(...seqs: number[]): LiveEvent {

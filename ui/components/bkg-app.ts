@@ -16,6 +16,7 @@ import {
   pages,
   signInPage,
 } from "../routes.ts";
+import { isWelcomeDue } from "../stores/welcome.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import { appStyles } from "./app_styles.ts";
 import "./bkg-connection-notice.ts";
@@ -137,11 +138,18 @@ export class BkgApp extends LitElement {
   }
 
   #redirectHome(): false {
-    if (this.#signedIn) {
-      const path = homeFor(this.app.session.principal);
-      queueMicrotask(() => navigate(path, { replace: true }));
-    }
+    if (this.#signedIn) void this.#goHome();
     return false;
+  }
+
+  /** To the dashboard; a newcomer to where a first model comes from. */
+  async #goHome(): Promise<void> {
+    const turn = ++this.#turn;
+    this.loading = true;
+    const due = await isWelcomeDue(this.app);
+    if (turn !== this.#turn || !this.#signedIn) return;
+    this.loading = false;
+    navigate(due ? "welcome" : homeFor(this.app.session.principal), { replace: true });
   }
 
   /** Answers whether the router shall show `page`: not when it did not load, nor when another was asked for. */
@@ -182,6 +190,8 @@ export class BkgApp extends LitElement {
     const page = main?.querySelector<LitElement>(":scope > :not(.loading)");
     await page?.updateComplete;
     const root = page?.shadowRoot ?? page;
+    // A page that has put it somewhere itself knows better.
+    if (page?.shadowRoot?.activeElement) return;
     const header = root?.querySelector("bkg-page-header");
     await header?.updateComplete;
     const heading = header ?? root?.querySelector<HTMLElement>("h1[tabindex]") ?? main;

@@ -1,7 +1,7 @@
 // What a chat shows before its first question: something to begin with, or where models come from.
 // Emits `bkg-suggest` with a question to ask.
 
-import { css, html, LitElement } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import type { ChatModels } from "../stores/chat_models.ts";
@@ -39,6 +39,12 @@ export class BkgChatStart extends LitElement {
         max-width: 30rem;
         margin-block-start: var(--wa-space-2xs);
         text-wrap: balance;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        justify-content: center;
+        gap: var(--bkg-gap-s);
       }
       .suggestions {
         display: flex;
@@ -80,14 +86,19 @@ export class BkgChatStart extends LitElement {
         icon=${error === undefined ? "box" : "wifi-off"}
         heading=${error === undefined ? "No model yet" : "The models could not be read"}
         text=${error === undefined
-          ? "Put GGUF files into the folder “models” of the server's data folder, or name folders in BKG_MODEL_PATHS. A model's name is its file's name."
+          ? "Choose one that fits this machine, or put GGUF files into the folder “models” of the server's data folder, and look again."
           : `${
             capText(error.message, 300)
           }. Models that are in this browser already can be asked without the server.`}
       >
-        <wa-button ?loading=${loading} @click=${() => this.models.load()}>
-          <wa-icon slot="start" name="refresh"></wa-icon>Look again
-        </wa-button>
+        <div class="actions">
+          ${error === undefined
+            ? html`<wa-button variant="brand" href="welcome">Choose a model</wa-button>`
+            : nothing}
+          <wa-button ?loading=${loading} @click=${() => this.models.load()}>
+            <wa-icon slot="start" name="refresh"></wa-icon>Look again
+          </wa-button>
+        </div>
       </bkg-empty-state>
     `;
   }

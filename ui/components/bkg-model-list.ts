@@ -53,6 +53,9 @@ export class BkgModelList extends LitElement {
       .bar {
         min-height: 2.25rem;
       }
+      .bar a {
+        text-decoration: none;
+      }
       ul {
         padding: 0;
         list-style: none;
@@ -102,14 +105,17 @@ export class BkgModelList extends LitElement {
             Models
             <span class="quiet number">${this.#models.value?.length ?? ""}</span>
           </h2>
-          <wa-button
-            size="s"
-            appearance="plain"
-            ?loading=${this.#models.status === 1}
-            @click=${() => this.#models.run()}
-          >
-            <wa-icon slot="start" name="refresh"></wa-icon>Look again
-          </wa-button>
+          <div class="row">
+            <wa-button
+              size="s"
+              appearance="plain"
+              ?loading=${this.#models.status === 1}
+              @click=${() => this.#models.run()}
+            >
+              <wa-icon slot="start" name="refresh"></wa-icon>Look again
+            </wa-button>
+            <a class="small" href="models">Manage models</a>
+          </div>
         </div>
         <div class="card" aria-live="polite">
           ${this.#models.render({
@@ -167,8 +173,9 @@ export class BkgModelList extends LitElement {
       <bkg-empty-state
         icon="box"
         heading="No models yet"
-        text="Put GGUF files into the folder “models” in the server's data folder, or name other folders when you start it. Then look again."
+        text="Pull one from the catalogue, put files into the folder “models” in the server's data folder, or name other folders when you start it."
       >
+        <wa-button variant="brand" href="models#catalogue">Look at the catalogue</wa-button>
         <bkg-code-block
           label="Command"
           .code=${"BKG_MODEL_PATHS=/path/to/models bkg serve"}

@@ -1,11 +1,12 @@
 // On the dashboard of a server whose admins have no password yet: how to sign in from other devices. Put away once,
 // it stays away on this device.
 
-import { css, html, LitElement, nothing } from "lit";
+import { html, LitElement, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import "./icons.ts";
+import { noticeStyles } from "./notice_styles.ts";
 
 @customElement("bkg-password-notice")
 export class BkgPasswordNotice extends LitElement {
@@ -14,31 +15,7 @@ export class BkgPasswordNotice extends LitElement {
 
   static override styles = [
     sharedStyles,
-    css`
-      .notice {
-        display: grid;
-        grid-template-columns: auto minmax(0, 1fr) auto;
-        align-items: center;
-        gap: var(--wa-space-s);
-        padding-block: var(--wa-space-s);
-      }
-      .notice > wa-icon {
-        color: var(--wa-color-brand-on-quiet);
-      }
-      .actions {
-        display: flex;
-        align-items: center;
-        gap: var(--wa-space-3xs);
-      }
-      @media (max-width: 40rem) {
-        .notice {
-          grid-template-columns: auto minmax(0, 1fr);
-        }
-        .actions {
-          grid-column: 2;
-        }
-      }
-    `,
+    noticeStyles,
   ];
 
   override render() {

@@ -124,5 +124,11 @@ export class ChatChoice implements ReactiveController {
   }
 }
 
+/** What chats that are not begun are asked with from now on. */
+export function chooseForNewChats(storage: BrowserStorage, model: string): void {
+  storage.set(modelKey, model);
+  storage.set(presetKey, undefined);
+}
+
 const modelKey = "bkg.chats.model";
 const presetKey = "bkg.chats.preset";

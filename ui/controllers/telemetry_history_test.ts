@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import type { HistoryQuery } from "../../plugins/runtime/host/host.ts";
-import type { Live, LiveEvent } from "../api/live.ts";
+import type { Live, LiveEvent, LiveQuery } from "../api/live.ts";
 import { keptSamples, TelemetryHistory } from "./telemetry_history.ts";
 
 type Listener = Parameters<Live["follow"]>[1];
 
 /** A connection that a test speaks for. */
 function createLive() {
-  const queries: HistoryQuery[] = [];
+  const queries: LiveQuery[] = [];
   const listeners = new Set<Listener>();
   const live: Pick<Live, "follow"> = {
     follow(query, listener) {

@@ -1,6 +1,7 @@
 // Makes the page a host: the server's own host code, with Workers for cells and this browser's storage for models.
 // All that a running plugin needs is held here once it has started, so that it goes on without the server.
 
+import { assetPath, engineAssets } from "../../plugins/runtime/contract/engine_assets.ts";
 import { AppError, toAppError } from "../../plugins/runtime/contract/error.ts";
 import type { EngineName } from "../../plugins/runtime/contract/manifest.ts";
 import type { Bus, PluginHost, Principal } from "../../plugins/runtime/host/host.ts";
@@ -90,7 +91,10 @@ export function createLocalHost({ source, principal, threads }: LocalHostDeps): 
     refuseUnfit(manifest);
     const isStranger = origin === "external";
     const names = ["boot.js", ...isStranger ? ["keeper.js"] : []];
-    for (const engine of manifest.engines) names.push(...engineAssets[engine] ?? []);
+    // The first engine is what the plugin mostly runs on; what others are made of comes when they are first used.
+    const [first, ...others] = manifest.engines;
+    if (first !== undefined) names.push(...partsOf(first));
+    names.push(...others.map(moduleOf));
     for (const name of names) {
       if (held.has(name)) continue;
       progress({ step: "Fetching the engine" });
@@ -171,14 +175,17 @@ export function createLocalHost({ source, principal, threads }: LocalHostDeps): 
   function parts(): WorkerParts {
     const engines: WorkerParts["engines"] = {};
     for (const name of Object.keys(engineAssets) as EngineName[]) {
-      if (held.has(`engines/${name}.js`)) engines[name] = text(`engines/${name}.js`);
+      if (held.has(moduleOf(name))) engines[name] = text(moduleOf(name));
     }
-    const assets = new Map(
-      [...held].filter(([name]) => name.endsWith(".wasm")).map(([name, bytes]) =>
-        [name.slice(name.lastIndexOf("/") + 1), bytes] as const
-      ),
-    );
-    return { boot: text("boot.js"), engines, assets };
+    return { boot: text("boot.js"), engines, asset };
+  }
+
+  async function asset(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    if (!assetNames.has(name)) throw new AppError("NOT_FOUND", `No asset "${name}"`);
+    const path = assetPath(name, { canSuspend });
+    const bytes = held.get(path) ?? await source.asset(path);
+    held.set(path, bytes);
+    return bytes;
   }
 
   function text(name: string): string {
@@ -188,10 +195,21 @@ export function createLocalHost({ source, principal, threads }: LocalHostDeps): 
   }
 }
 
-/** What each engine is made of, of bkg's own assets. */
-const engineAssets: Partial<Record<EngineName, readonly string[]>> = {
-  wllama: ["engines/wllama.js", "engines/wllama.wasm"],
-};
+const canSuspend = "Suspending" in WebAssembly;
+
+/** What an engine is made of, of bkg's own assets. */
+function partsOf(engine: EngineName): string[] {
+  return [
+    moduleOf(engine),
+    ...engineAssets[engine].map((name) => assetPath(name, { canSuspend })),
+  ];
+}
+
+function moduleOf(engine: EngineName): string {
+  return `engines/${engine}.js`;
+}
+
+const assetNames: ReadonlySet<string> = new Set(Object.values(engineAssets).flat());
 
 interface KeeperSlot extends AsyncDisposable {
   get(): Promise<Keeper>;

@@ -2,6 +2,7 @@
 // Loaded on demand by stores/homes.ts. What it needs of the server comes in as `source`.
 
 import type { Grant } from "../../plugins/runtime/contract/grant.ts";
+import type { KnownModel } from "../../plugins/runtime/contract/model_summary.ts";
 import type { Manifest } from "../../plugins/runtime/contract/manifest.ts";
 import type { Bus, PluginView } from "../../plugins/runtime/host/host.ts";
 import type { Observable } from "../stores/observable.ts";
@@ -30,14 +31,8 @@ export interface LocalSource {
   }): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
 }
 
-export interface RemoteModel {
-  id: string;
-  name?: string | undefined;
-  description?: string | undefined;
-  format: string;
-  /** Bytes. */
-  size: number;
-  contextLength?: number | undefined;
+/** As the server tells of it. */
+export interface RemoteModel extends KnownModel {
   chatTemplate: boolean;
 }
 

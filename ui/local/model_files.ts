@@ -68,13 +68,18 @@ export function createModelFiles(
       if (neededBytes <= free) return;
       const inUse = await readInUse();
       const candidates = [];
+      let usedBytes = 0;
       for (const entry of index.list().toSorted((a, b) => a.lastUsedAtMs - b.lastUsedAtMs)) {
         const { id, files } = entry.model;
-        if (id === model.id || files.some(({ digest }) => inUse.has(digest))) continue;
-        candidates.push({ id, bytes: await heldBytes(entry.model) });
+        if (id === model.id) continue;
+        const bytes = await heldBytes(entry.model);
+        if (files.some(({ digest }) => inUse.has(digest))) usedBytes += bytes;
+        else candidates.push({ id, bytes });
       }
       const evictable = candidates.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (neededBytes > free + evictable) throw noRoom(model, { neededBytes, free, evictable });
+      if (neededBytes > free + evictable) {
+        throw noRoom(model, { neededBytes, free, evictable, usedBytes });
+      }
       for (const { id, bytes } of candidates) {
         if (neededBytes <= free) break;
         await evict(id);
@@ -168,13 +173,21 @@ function isInUse(modelId: string): AppError {
 
 function noRoom(
   { id }: HeldModel,
-  { neededBytes, free, evictable }: { neededBytes: number; free: number; evictable: number },
+  { neededBytes, free, evictable, usedBytes }: Record<
+    "neededBytes" | "free" | "evictable" | "usedBytes",
+    number
+  >,
 ): AppError {
+  const rooms = [
+    `${megabytes(free)} free`,
+    ...(evictable > 0 ? [`${megabytes(evictable)} in models that it could give up`] : []),
+    ...(usedBytes > 0 ? [`${megabytes(usedBytes)} in models in use: end what uses them`] : []),
+  ];
   return new AppError(
     "OUT_OF_MEMORY",
     `The model "${id}" needs ${megabytes(neededBytes)} more in this browser, which has ${
-      megabytes(free)
-    } free${evictable > 0 ? ` and could give up ${megabytes(evictable)} of other models` : ""}`,
+      rooms.join(", ")
+    }`,
     { details: { neededBytes, freeBytes: free, evictableBytes: evictable } },
   );
 }

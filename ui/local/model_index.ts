@@ -27,6 +27,8 @@ const entrySchema = z.object({
     name: z.string().optional(),
     description: z.string().optional(),
     format: z.string(),
+    task: z.string().optional(),
+    architecture: z.string().optional(),
     size: z.number(),
     contextLength: z.number().optional(),
     chatTemplate: z.boolean(),

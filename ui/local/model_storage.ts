@@ -56,9 +56,13 @@ export function createModelStorage(
       },
       async open(id) {
         const model = await openHeld(id, waitOf(manifest));
+        const releases = model.files.map(({ digest }) => files.use(digest));
         return {
-          id: model.id,
+          ...summarizeModel(model),
           files: model.files.map(({ name, size, digest }) => ({ name, size, path: digest })),
+          release() {
+            for (const release of releases) release();
+          },
         };
       },
     }),

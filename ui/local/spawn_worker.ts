@@ -18,8 +18,8 @@ export interface WorkerParts {
   /** The text of boot.js. */
   boot: string;
   engines: Partial<Record<EngineName, string>>;
-  /** By the name that an engine asks for, such as "wllama.wasm". */
-  assets: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  /** By the name that an engine asks for, such as "wllama.wasm"; NOT_FOUND for what is none of bkg's. */
+  asset(name: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Files that the page's storage holds, by digest. */
@@ -39,14 +39,14 @@ export function createSpawnWorker(deps: SpawnWorkerDeps): SpawnCell {
   return async (spec, { signal }) => {
     const keeper = await deps.keeper();
     signal.throwIfAborted();
-    const { boot, engines, assets } = deps.parts();
+    const { boot, engines, asset } = deps.parts();
     const wanted = Object.fromEntries(spec.engines.map((name) => [name, engines[name]]));
     const order: BootSpec = {
       code: spec.code,
       engines: wanted as BootSpec["engines"],
       transport: "messages",
     };
-    const cell = new WorkerCell(keeper.start({ boot, spec: order }), { assets, files: deps.files });
+    const cell = new WorkerCell(keeper.start({ boot, spec: order }), { asset, files: deps.files });
     keeper.lost.then((error) => cell.kill("crashed", error.message));
     // A keeper that answers no ping is as good as dead, and would start nothing more.
     cell.exited.then(({ reason }) => reason === "unresponsive" && keeper.close());
@@ -68,7 +68,7 @@ class WorkerCell implements Cell {
   readonly exited: Promise<CellExit>;
   readonly #link: MessagePort;
   readonly #main: Channel;
-  readonly #assets: WorkerParts["assets"];
+  readonly #asset: WorkerParts["asset"];
   readonly #reader: FileReader;
   readonly #files = new Map<unknown, OpenFile>();
   readonly #pings = new Map<number, () => void>();
@@ -78,10 +78,10 @@ class WorkerCell implements Cell {
 
   constructor(
     link: MessagePort,
-    { assets, files }: { assets: WorkerParts["assets"]; files: FileReader },
+    { asset, files }: { asset: WorkerParts["asset"]; files: FileReader },
   ) {
     this.#link = link;
-    this.#assets = assets;
+    this.#asset = asset;
     this.#reader = files;
     const { promise, resolve } = Promise.withResolvers<CellExit>();
     this.exited = promise;
@@ -165,9 +165,7 @@ class WorkerCell implements Cell {
         return transferred({ bytes }, [bytes.buffer]);
       }
       case "asset": {
-        const kept = this.#assets.get(String(request["name"]));
-        if (kept === undefined) throw new AppError("NOT_FOUND", `No asset "${request["name"]}"`);
-        const bytes = kept.slice();
+        const bytes = (await this.#asset(String(request["name"]))).slice();
         return transferred({ bytes }, [bytes.buffer]);
       }
       default:

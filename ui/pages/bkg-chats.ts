@@ -23,6 +23,7 @@ import { AnswerEnd } from "../controllers/answer_end.ts";
 import { ChatChoice } from "../controllers/chat_choice.ts";
 import { DraftKeeper } from "../controllers/draft_keeper.ts";
 import { FollowEnd } from "../controllers/follow_end.ts";
+import { askHash } from "../controllers/new_chat.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { preloadRenderer } from "../markdown/block_list.ts";
 import type { ChatMessage, Sampling } from "../stores/chat.ts";
@@ -103,6 +104,10 @@ export class BkgChats extends LitElement {
     super.disconnectedCallback();
     removeEventListener("popstate", this.#readAddress);
     document.removeEventListener("keydown", this.#escape);
+  }
+
+  override firstUpdated(): void {
+    if (location.hash === askHash) void this.#beginAsking();
   }
 
   override willUpdate(): void {
@@ -315,6 +320,14 @@ export class BkgChats extends LitElement {
     this.#show(chatId);
     if (matchMedia("(pointer: fine)").matches) this.composer.focus();
     else this.header.focus({ preventScroll: true });
+  }
+
+  /** Whoever comes to ask finds the cursor where one types. */
+  async #beginAsking(): Promise<void> {
+    history.replaceState({}, "", new URL("chats", document.baseURI));
+    await this.composer.updateComplete;
+    // Elsewhere the keyboard would cover what there is to read.
+    if (matchMedia("(pointer: fine)").matches) this.composer.focus();
   }
 
   #typed(event: CustomEvent<string>): void {

@@ -17,10 +17,12 @@ import { noPlugins } from "../components/no_plugins.ts";
 import "../components/bkg-page-header.ts";
 import { isDismissed } from "../components/bkg-password-notice.ts";
 import "../components/bkg-plugin-card.ts";
+import "../components/bkg-welcome-notice.ts";
 import { formatBytes, formatCount, formatPercent, unknownNumber } from "../components/format.ts";
 import "../components/icons.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { TelemetryHistory } from "../controllers/telemetry_history.ts";
+import { isWelcomeDue } from "../stores/welcome.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 
 @customElement("bkg-dashboard")
@@ -31,6 +33,10 @@ export class BkgDashboard extends LitElement {
   /** Whether to say how one signs in from elsewhere; undefined until it is known. */
   @state()
   private accessor needsPassword: boolean | undefined;
+
+  /** Whether there is nothing to chat with, and this person may change that; undefined until it is known. */
+  @state()
+  private accessor needsModel: boolean | undefined;
 
   readonly #history = new TelemetryHistory(this, () => this.app.live);
 
@@ -133,6 +139,7 @@ export class BkgDashboard extends LitElement {
 
   override firstUpdated(): void {
     void this.#askForPassword();
+    void isWelcomeDue(this.app).then((due) => this.needsModel = due);
   }
 
   override render() {
@@ -145,7 +152,7 @@ export class BkgDashboard extends LitElement {
           </wa-button>
         </bkg-page-header>
         ${this.#totals(list)} ${// All at once, so that nothing that is read moves away.
-        list === undefined || this.needsPassword === undefined
+        list === undefined || this.needsPassword === undefined || this.needsModel === undefined
           ? html`<div class="skeleton" role="status" aria-label="Loading the plugins"></div>`
           : this.#content(list)}
       </div>
@@ -154,6 +161,10 @@ export class BkgDashboard extends LitElement {
 
   #content(list: readonly PluginView[]) {
     return html`
+      ${this.needsModel === true
+        ? html`<bkg-welcome-notice @bkg-dismiss=${() =>
+          this.needsModel = false}></bkg-welcome-notice>`
+        : nothing}
       ${this.needsPassword === true
         ? html`<bkg-password-notice @bkg-dismiss=${() =>
           this.needsPassword = false}></bkg-password-notice>`

@@ -1,6 +1,7 @@
 // The models that can be asked, wherever the plugin runs: those of the server, and which of them this browser has.
 
 import { toAppError, type WireError } from "../../plugins/runtime/contract/error.ts";
+import { writesText } from "../../plugins/runtime/contract/model_summary.ts";
 import type { App } from "../app.ts";
 import type { Progress, RemoteModel } from "../local/local_host.ts";
 import { createNotifier, type Observable } from "./observable.ts";
@@ -22,7 +23,7 @@ export interface ChatModels extends Observable {
   download(modelId: string): Progress | undefined;
 }
 
-export function createChatModels(app: Pick<App, "api" | "homes">): ChatModels {
+export function createChatModels(app: Pick<App, "api" | "homes" | "live">): ChatModels {
   const notifier = createNotifier();
   let remote: readonly RemoteModel[] | undefined;
   let list: readonly ChatModel[] | undefined;
@@ -44,8 +45,31 @@ export function createChatModels(app: Pick<App, "api" | "homes">): ChatModels {
     );
   };
 
+  const load = () => {
+    loading ??= read().finally(() => {
+      loading = undefined;
+      notifier.notify();
+    });
+    notifier.notify();
+    return loading;
+  };
+
   return {
-    subscribe: notifier.subscribe,
+    subscribe(listener) {
+      const stop = notifier.subscribe(listener);
+      // A model that was pulled meanwhile can be asked at once.
+      const unfollow = app.live.follow({ topic: "jobs" }, {
+        event(event) {
+          if (event.type !== "jobs") return;
+          const { kind, status } = event.payload.job;
+          if (kind === "model.pull" && status === "done") void load();
+        },
+      });
+      return () => {
+        stop();
+        unfollow();
+      };
+    },
     get list() {
       return list;
     },
@@ -56,14 +80,7 @@ export function createChatModels(app: Pick<App, "api" | "homes">): ChatModels {
       return loading !== undefined;
     },
     download: (modelId) => app.homes.local?.downloads.get(modelId),
-    load() {
-      loading ??= read().finally(() => {
-        loading = undefined;
-        notifier.notify();
-      });
-      notifier.notify();
-      return loading;
-    },
+    load,
   };
 
   async function read(): Promise<void> {
@@ -76,7 +93,7 @@ export function createChatModels(app: Pick<App, "api" | "homes">): ChatModels {
       size,
       chatTemplate: true,
     }));
-    const all = [...remote ?? [], ...onlyHere].filter(({ format }) => format === "gguf");
+    const all = [...remote ?? [], ...onlyHere].filter(writesText);
     if (remote !== undefined || all.length > 0 || error !== undefined) {
       list = all.map((model) => ({ ...model, here: here.has(model.id) }))
         .sort((a, b) => Number(b.chatTemplate) - Number(a.chatTemplate) || compare(a.id, b.id));
