@@ -5,7 +5,7 @@ import OpenAI from "openai";
 import { AppError } from "../plugins/runtime/contract/error.ts";
 import type { Capability } from "../plugins/runtime/contract/capability.ts";
 import type { Bus, InvokeOptions, PluginHost } from "../plugins/runtime/host/host.ts";
-import type { ModelRecord } from "../models/model.ts";
+import type { ModelRecord, ModelStore } from "../models/model.ts";
 import { createApp } from "./app.ts";
 import { createOperatorAuthenticator } from "./testing/operator_authenticator.ts";
 import { createLogger } from "./log.ts";
@@ -245,6 +245,36 @@ Deno.test("openai: a model that takes a preset's name goes before it; one that i
   }, { presets, models: later });
 });
 
+Deno.test("openai: models of a hub are listed, retrieved and asked by ids with slashes and colons", async () => {
+  const id = "Qwen/Qwen2-0.5B-Instruct-GGUF:Q8_0";
+  const odd = "owner/Ünï 100%_of?#&+name:Q4_K_M";
+  const records = [
+    { ...model, id },
+    { ...model, id: odd, task: undefined, chatTemplate: true },
+    { ...model, id: "owner/embeds:F16", task: "embedding" as const },
+    { ...model, id: "owner/projector:F16", task: undefined },
+    { ...model, id: "owner/onnx", format: "onnx" as const },
+  ];
+  await withServer(async ({ client, url, calls }) => {
+    const named = (await client.models.list()).data.map(({ id, owned_by }) => [id, owned_by]);
+    // What makes vectors comes behind what writes.
+    assert.deepEqual(named, [[id, "Qwen"], [odd, "owner"], ["owner/embeds:F16", "owner"]]);
+    for (const { id } of records) assert.equal((await client.models.retrieve(id)).id, id);
+    const headers = { authorization: `Bearer ${token}` };
+    const plain = await fetch(`${url}/v1/models/${id}`, { headers });
+    assert.deepEqual(await plain.json(), { id, object: "model", created: 1, owned_by: "Qwen" });
+    for (const path of ["Qwen", "Qwen/", "Qwen%2F", `${encodeURIComponent(id)}/files`]) {
+      const response = await fetch(`${url}/v1/models/${path}`, { headers });
+      assert.equal(response.status, 404, path);
+      assert.equal((await response.json()).error.code, "model_not_found", path);
+    }
+    // The plugin is given the model's own id: its grant knows no other.
+    const answer = await client.chat.completions.create({ model: id.toLowerCase(), messages });
+    assert.equal(answer.model, id.toLowerCase());
+    assert.deepEqual(calls.at(-1)!.input, { model: id, messages });
+  }, { models: modelsOf(records) });
+});
+
 interface Call {
   capability: string;
   input: unknown;
@@ -254,6 +284,8 @@ interface Call {
 const model: ModelRecord = {
   id: "m",
   format: "gguf",
+  origin: "folder",
+  task: "chat",
   size: 1,
   files: [],
   architecture: "llama",
@@ -261,16 +293,24 @@ const model: ModelRecord = {
   quantization: "Q8_0",
   contextLength: undefined,
   chatTemplate: false,
+  shape: undefined,
+  pinned: false,
   createdAtMs: 1000,
 };
 
-const models = {
-  list: () => Promise.resolve([model]),
-  get: (id: string) =>
-    id === model.id
-      ? Promise.resolve(model)
-      : Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}" on this host`)),
-};
+const models = modelsOf([model]);
+
+/** Found by their ids alone, in lower case too. */
+function modelsOf(records: readonly ModelRecord[]): Pick<ModelStore, "list" | "get"> {
+  return {
+    list: () => Promise.resolve([...records]),
+    get(id) {
+      const found = records.find((record) => record.id === id || record.id.toLowerCase() === id);
+      if (found !== undefined) return Promise.resolve(found);
+      return Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}" on this host`));
+    },
+  };
+}
 
 async function withServer(
   run: (world: { client: OpenAI; url: string; calls: Call[] }) => Promise<void>,

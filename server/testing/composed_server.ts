@@ -6,6 +6,7 @@ import { openDatabase } from "../db/open.ts";
 import { buildBundles } from "../build/bundles.ts";
 import { createLogger } from "../log.ts";
 import type { App } from "../app.ts";
+import type { ComposeParts } from "../main.ts";
 import { serveHttp } from "../serve.ts";
 import { databaseOptions } from "./test_database.ts";
 
@@ -17,11 +18,23 @@ export interface ComposedServer extends AsyncDisposable {
   logged(): string;
 }
 
+export interface ComposedOptions extends Pick<ComposeParts, "hubToken" | "freeBytes"> {
+  /** Kept from an earlier start; else a new one that is deleted at the end. */
+  dataDir?: string;
+}
+
 export async function startComposed(
   env: Readonly<Record<string, string>> = {},
+  options: ComposedOptions = {},
 ): Promise<ComposedServer> {
-  const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
-  const config = readConfig({ BKG_DATA_DIR: dataDir, BKG_PORT: "0", ...env });
+  const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "bkg-test-" });
+  const config = readConfig({
+    BKG_DATA_DIR: dataDir,
+    BKG_PORT: "0",
+    // Whoever runs the tests may have models of his own.
+    BKG_MODEL_CACHES: "none",
+    ...env,
+  });
   const bundles = await buildBundles({ log: (line) => console.error(line) });
   const token = `bkg_operator_${"A".repeat(43)}`;
   let text = "";
@@ -32,6 +45,8 @@ export async function startComposed(
     bundles,
     database: Promise.resolve(db),
     operatorToken: token,
+    hubToken: options.hubToken,
+    freeBytes: options.freeBytes,
     log,
   });
   const { app } = composition;
@@ -45,7 +60,7 @@ export async function startComposed(
       await server.shutdown();
       await composition[Symbol.asyncDispose]();
       await db[Symbol.asyncDispose]();
-      await Deno.remove(dataDir, { recursive: true });
+      if (options.dataDir === undefined) await Deno.remove(dataDir, { recursive: true });
     },
   };
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { builtinRoles, scopeNames } from "../auth/scopes.ts";
 import { projectRoot } from "../build/bundles.ts";
+import { startHub } from "./hub_server.ts";
 import { startServer } from "./server_process.ts";
 
 const documentedUrl = "http://127.0.0.1:43119";
@@ -87,6 +88,32 @@ Deno.test("docs/accounts.md: its commands and requests do what it says, and no s
   }
 });
 
+Deno.test("docs/models.md: its commands pull, chat, and ask over HTTP", async () => {
+  const demo = join(projectRoot, "models/demo/demo-stories-q8_0.gguf");
+  await using hub = await startHub({
+    files: {
+      "Qwen/Qwen2-0.5B-Instruct-GGUF": { "qwen2-0_5b-instruct-q8_0.gguf": demo },
+      "owner/name": { "a-Q4_K_M.gguf": demo, "a-Q8_0.gguf": demo, "file.gguf": demo },
+      "some/where": { "story.gguf": demo },
+    },
+  });
+  await using server = await startServer({ env: { HF_ENDPOINT: hub.url } });
+  await Deno.copyFile(demo, join(server.dataDir, "story.gguf"));
+  const page = await readDoc("docs/models.md");
+  const shell = [...page.matchAll(/```sh\n([^]*?)```/g)].map(([, text]) => text).join("\n")
+    .replace("https://models.example.org/story.gguf", `${hub.cdnUrl}/some/where/story.gguf`);
+  const bkg =
+    `bkg() { ${Deno.execPath()} run -A --no-prompt "${
+      join(projectRoot, "server/cli/main.ts")
+    }" "$@"; }\ncd ${server.dataDir}\nexport BKG_DATA_DIR=${server.dataDir} BKG_URL=${server.url}\n` +
+    `BKG=${server.url} KEY=${server.token}\n`;
+  const printed = await run("sh", ["-ec", `${bkg}${shell}\nbkg model list`], "Hello");
+  assert.match(printed, /^[A-Z][a-z]+[^]*"code":"CONFLICT"/);
+  for (const id of ["Qwen/Qwen2-0.5B-Instruct-GGUF:Q8_0", "owner/name:Q4_K_M", "my-story"]) {
+    assert.match(printed, new RegExp(`^${RegExp.escape(id)} +chat`, "m"));
+  }
+});
+
 Deno.test("every link of README and docs/ leads to a file", async () => {
   const pages = ["README.md", "CHANGELOG.md"];
   for await (const page of markdownFiles("docs")) pages.push(page);
@@ -120,8 +147,12 @@ function block(page: string, language: string, mark: string): string {
   throw new Error(`no ${language} block with "${mark}"`);
 }
 
-async function run(command: string, args: string[]): Promise<string> {
-  const { stdout, stderr, success } = await new Deno.Command(command, { args }).output();
+async function run(command: string, args: string[], input = ""): Promise<string> {
+  const options = { args, stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const child = new Deno.Command(command, options).spawn();
+  const fed = new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
+  const { stdout, stderr, success } = await child.output();
+  await fed;
   assert.ok(success, new TextDecoder().decode(stderr));
   return new TextDecoder().decode(stdout);
 }

@@ -36,7 +36,13 @@ export async function runServerFrom(
   const child = new Deno.Command(Deno.execPath(), {
     args: [...program, "serve", "--log", "json"],
     cwd: options.cwd,
-    env: { BKG_DATA_DIR: dataDir, BKG_PORT: "0", NO_COLOR: "1", ...options.env },
+    env: {
+      BKG_DATA_DIR: dataDir,
+      BKG_PORT: "0",
+      BKG_MODEL_CACHES: "none",
+      NO_COLOR: "1",
+      ...options.env,
+    },
     stdout: "piped",
     stderr: "piped",
   }).spawn();

@@ -17,6 +17,7 @@ import type { HttpConfig } from "../http/services.ts";
 import { createLogger } from "../log.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { type HttpServer, serveHttp } from "../serve.ts";
+import type { Jobs } from "../services/jobs.ts";
 import { token, until } from "./test_app.ts";
 import { createTestGuard } from "./test_guard.ts";
 
@@ -41,9 +42,10 @@ export interface OpenOptions {
 /** Plugins `alpha` and `beta`, whose guests do as `guests` says. */
 export function serveSocketHost(
   guests: Record<string, TestPlugin> = {},
-  { config = {}, auth = createOperatorAuthenticator(token) }: {
+  { config = {}, auth = createOperatorAuthenticator(token), jobs }: {
     config?: Partial<HttpConfig>;
     auth?: Authenticator;
+    jobs?: Jobs;
   } = {},
 ): SocketHost {
   const test = createTestHost(
@@ -64,6 +66,7 @@ export function serveSocketHost(
     host: test.host,
     ...createTestGuard(test.host),
     auth,
+    jobs,
     models: {
       list: () => Promise.resolve([]),
       get: (id) => Promise.reject(new AppError("NOT_FOUND", `There is no model "${id}"`)),

@@ -25,7 +25,7 @@ export async function databaseOptions(dataDir: string): Promise<DatabaseOptions>
 
 /** Users take what is theirs along. */
 const emptying =
-  `truncate plugins, users, roles, signing_keys, audit, usage, settings, imported_files
+  `truncate plugins, users, roles, signing_keys, audit, usage, settings, jobs, imported_files
   restart identity cascade`;
 
 export async function openTestDatabase(): Promise<TestDatabase> {

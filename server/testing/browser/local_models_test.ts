@@ -201,6 +201,55 @@ modelTest("two tabs fetch a model once, and both use it", async (test, page) => 
   assert.equal(requests, 1);
 });
 
+Deno.test({
+  name:
+    "a hub's model is fetched by whatever spelling once, held while it is loaded, and read here later",
+  ignore: skipUnless("a hub's model in the page", browserProblem()),
+  async fn() {
+    const id = "Owner/Demo-GGUF:Q8_0";
+    const cache = await Deno.makeTempDir({ prefix: "bkg-hub-" });
+    try {
+      const snapshot = join(cache, "models--Owner--Demo-GGUF/snapshots/0123456789abcdef");
+      const blobs = join(cache, "models--Owner--Demo-GGUF/blobs");
+      for (const folder of [snapshot, blobs]) await Deno.mkdir(folder, { recursive: true });
+      await Deno.copyFile(demo, join(blobs, "f00d"));
+      await Deno.symlink("../../blobs/f00d", join(snapshot, "demo-q8_0.gguf"));
+      await using test = await openPageTest({ env: { BKG_MODEL_CACHES: cache } });
+      const page = await test.newPage();
+      await signIn(page, test.server);
+      const fetched: string[] = [];
+      page.on("request", (request) => {
+        const { pathname } = new URL(request.url());
+        if (pathname.includes("/files/")) fetched.push(pathname);
+      });
+      const ask = (model: string) =>
+        callInPage<{ model: string; text: string }>(page, "llm.complete", { ...greedy, model });
+      await moveToBrowser(page, "llmserver");
+      const first = await ask("owner/demo-gguf");
+      assert.ok(first.error === undefined, JSON.stringify(first));
+      assert.equal(first.value.model, id);
+      assert.deepEqual(fetched, [
+        "/api/models/Owner%2FDemo-GGUF%3AQ8_0/files/demo-q8_0.gguf",
+      ]);
+      const inUse = (await storage(page)).models.map(({ id, inUse }) => [id, inUse]);
+      assert.deepEqual(inUse, [[id, true]]);
+      const evict = () => tryInPage(page, `(await host()).evict(${JSON.stringify(id)})`);
+      assert.equal((await evict()).error?.code, "CONFLICT");
+
+      await inPage(page, `(await host()).stop("llmserver")`);
+      await inPage(page, `(await host()).start("llmserver")`);
+      const again = await ask(id);
+      assert.ok(again.error === undefined && again.value.text === first.value.text);
+      assert.equal(fetched.length, 1);
+      await inPage(page, `(await host()).stop("llmserver")`);
+      assert.equal((await evict()).error, undefined);
+      assert.deepEqual(await storedFiles(page), []);
+    } finally {
+      await Deno.remove(cache, { recursive: true });
+    }
+  },
+});
+
 modelTest("without private storage the page says why and what to do", async (test) => {
   const context = await test.browser.newContext({ baseURL: test.server.url });
   await context.addInitScript("delete StorageManager.prototype.getDirectory");

@@ -32,6 +32,7 @@ const row = (name: RegExp) => async (page: Page) => {
 export const listedPages: readonly ListedPage[] = [
   { name: "sign-in", path: "sign-in", signedIn: false, settle: heading(/sign in/i) },
   { name: "dashboard", path: "dashboard", signedIn: true, settle: heading("Dashboard") },
+  { name: "welcome", path: "welcome", signedIn: true, settle: heading("Your first model") },
   { name: "plugins", path: "plugins", signedIn: true, settle: heading("Plugins") },
   ...["overview", "logs", "capabilities", "settings", "permissions"].map((tab) => ({
     name: `plugin-${tab}`,
@@ -47,6 +48,15 @@ export const listedPages: readonly ListedPage[] = [
       await page.getByRole("textbox").first().fill("Tell me a story about a fox and a lantern.");
       await page.keyboard.press("Enter");
       await page.getByRole("list", { name: "How this answer was made" }).first().waitFor();
+    },
+  },
+  { name: "models", path: "models", signedIn: true, settle: row(/demo-stories/) },
+  {
+    name: "models-catalogue",
+    path: "models#catalogue",
+    signedIn: true,
+    async settle(page) {
+      await page.getByRole("article").first().waitFor();
     },
   },
   { name: "api-keys", path: "api-keys", signedIn: true, settle: row(/notebook/) },

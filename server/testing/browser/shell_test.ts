@@ -80,6 +80,8 @@ Deno.test({
   async fn() {
     await using test = await openPageTest();
     const page = await test.newPage({ viewport: { width: 1280, height: 300 } });
+    // No newcomer.
+    await page.addInitScript(`localStorage.setItem("bkg.welcome.dismissed", "1")`);
     await signIn(page, test.server, "");
     await until(page, `document.title === "Dashboard · bkg"`);
     assert.equal(new URL(page.url()).pathname, "/dashboard");

@@ -44,8 +44,8 @@ Deno.test({ name, ignore }, async (t) => {
 
       // The same link once more, as from the history: who is signed in stays so.
       await page.goto(`${test.server.url}/#code=${code}`);
-      await page.getByRole("heading", { level: 1, name: "Dashboard" }).waitFor();
-      assert.equal(page.url(), `${test.server.url}/dashboard`);
+      await page.getByRole("heading", { level: 1, name: "Your first model" }).waitFor();
+      assert.equal(page.url(), `${test.server.url}/welcome`);
       expectRefusal(test);
       await page.context().close();
     },
@@ -172,7 +172,7 @@ Deno.test({ name: passwords, ignore: skipUnless(passwords, browserProblem()) }, 
     await admin.goto(link);
     await heading(admin, "Welcome to bkg").waitFor();
     await admin.getByRole("button", { name: "Stay signed in as admin" }).click();
-    await heading(admin, "Dashboard").waitFor();
+    await heading(admin, "Your first model").waitFor();
     await admin.context().close();
 
     const page = await test.newPage();
