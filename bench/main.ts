@@ -1,4 +1,4 @@
-// `deno task bench [calls|access|fan-out|starts|memory|tokens|page ...]`: measures, prints, and, when all was measured,
+// `deno task bench [NAME ...]`, such as `calls` or `models`: measures, prints, and, when all was measured,
 // writes docs/benchmarks.md.
 
 import { join } from "node:path";
@@ -6,7 +6,9 @@ import { projectRoot } from "../server/build/bundles.ts";
 import { measureAccess } from "./access.ts";
 import { measureCallRate } from "./call_rate.ts";
 import { measureFanOut } from "./fan_out.ts";
+import { measureFit } from "./fit.ts";
 import { measureMemory } from "./memory.ts";
+import { measureModels } from "./models.ts";
 import { measurePage } from "./page.ts";
 import { describeMachine, renderReport, type Section } from "./report.ts";
 import { measureStarts } from "./starts.ts";
@@ -18,6 +20,8 @@ const measures: Record<string, () => Promise<Section>> = {
   "fan-out": measureFanOut,
   starts: measureStarts,
   memory: measureMemory,
+  models: measureModels,
+  fit: measureFit,
   tokens: measureTokens,
   page: measurePage,
 };
