@@ -4,6 +4,7 @@
 import { basename, dirname, join } from "node:path";
 import { estimateFit, type Fit, type MachineFacts } from "../models/fit.ts";
 import { readGguf } from "../models/gguf.ts";
+import { createReader } from "../models/store/headers.ts";
 import { projectRoot } from "../server/build/bundles.ts";
 import { type ServerProcess, startServer } from "../server/testing/server_process.ts";
 import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/shared_models.ts";
@@ -126,7 +127,7 @@ async function compare(
 export async function predictPeak(path: string, settings: LoadSettings = {}): Promise<Fit> {
   using file = await Deno.open(path);
   const { size } = await file.stat();
-  const header = await readGguf({ size, read: (offset, length) => readAt(file, offset, length) });
+  const header = await readGguf(createReader(file, size));
   const fit = estimateFit(
     {
       engine: "wllama",
@@ -200,18 +201,6 @@ function findCell({ pid }: ServerProcess): number {
     }
   }
   throw new Error("the server has no cell");
-}
-
-async function readAt(file: Deno.FsFile, offset: number, length: number): Promise<Uint8Array> {
-  await file.seek(offset, Deno.SeekMode.Start);
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return bytes.subarray(0, filled);
 }
 
 function inMib(bytes: number): string {

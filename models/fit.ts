@@ -121,8 +121,16 @@ export function estimateFit(model: FitModel, machine: MachineFacts, options: Fit
   };
 }
 
+/** What the estimate reads of a model that is here; where its files lie does not matter. */
+type KnownFacts =
+  & Pick<
+    ModelRecord,
+    "format" | "size" | "shape" | "contextLength" | "parameterCount" | "quantization"
+  >
+  & { files: readonly { size: number }[] };
+
 /** What a model of a store is to the estimate. */
-export function describeRecord(record: ModelRecord): FitModel {
+export function describeRecord(record: KnownFacts): FitModel {
   return {
     engine: record.format === "gguf" ? "wllama" : "onnx",
     size: record.size,

@@ -127,7 +127,8 @@ async function readVerdict(
   }
 }
 
-function createReader(file: Deno.FsFile, size: number): ByteReader {
+/** Reads anywhere in an open file; one read at a time. */
+export function createReader(file: Deno.FsFile, size: number): ByteReader {
   return {
     size,
     async read(offset, length) {

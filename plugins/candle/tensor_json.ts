@@ -1,6 +1,6 @@
 // Tensors as clients write and read them: nested lists of numbers, or base64 of little-endian bytes.
 
-import { PluginError } from "@bkg/plugin";
+import { PluginError, tensorArrays } from "@bkg/plugin";
 import type { Tensor, TensorData, TensorInfo, TensorType } from "./settings.ts";
 
 /** `shape` may be left out of nested lists, `type` always: the model says it. */
@@ -80,11 +80,12 @@ function readBytes(
   } catch {
     throw invalid(info, "is text that is no base64");
   }
-  const width = widths[info.type];
-  if (width === 0 || bytes.length % width !== 0) {
+  const kind = tensorArrays[info.type];
+  const width = kind?.BYTES_PER_ELEMENT ?? 0;
+  if (kind === undefined || bytes.length % width !== 0) {
     throw invalid(info, `has ${bytes.length} bytes, and ${info.type} takes ${width} each`);
   }
-  const data = new arrays[info.type](bytes.buffer, 0, bytes.length / width) as TensorData;
+  const data = new kind(bytes.buffer, 0, bytes.length / width) as TensorData;
   if (info.type.startsWith("float") && hasNaN(info.type, data)) throw invalid(info, nanProblem);
   return { type: info.type, dims: shape, data };
 }
@@ -117,11 +118,13 @@ function toTyped(items: readonly unknown[], info: TensorInfo): TensorData {
     });
   }
   if (type === "int64" || type === "uint64") {
-    const data = new arrays[type](items.length);
+    const data = new tensorArrays[type](items.length);
     items.forEach((item, at) => data[at] = toBigInt(item, at, info));
     return data;
   }
-  const data = type === "float16" ? new Float16Array(items.length) : new arrays[type](items.length);
+  const data = type === "float16"
+    ? new Float16Array(items.length)
+    : new tensorArrays[type](items.length);
   const [low, high] = bounds[type] ?? [-Infinity, Infinity];
   items.forEach((item, at) => {
     const value = typeof item === "boolean" && type === "bool" ? Number(item) : item;
@@ -175,28 +178,6 @@ function invalid({ name }: TensorInfo, problem: string): PluginError {
 
 const nanProblem = "holds NaN: no number can be asked of a model";
 const maxRank = 8;
-
-const arrays = {
-  float32: Float32Array,
-  float16: Uint16Array,
-  float64: Float64Array,
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-  string: Uint8Array,
-} as const;
-
-/** Bytes of one element. */
-const widths: Record<TensorType, number> = {
-  ...{ float32: 4, float16: 2, float64: 8, int8: 1, int16: 2, int32: 4, int64: 8 },
-  ...{ uint8: 1, uint16: 2, uint32: 4, uint64: 8, bool: 1, string: 0 },
-};
 
 /** Of whole numbers. */
 const bounds: Partial<Record<TensorType, [number, number]>> = {

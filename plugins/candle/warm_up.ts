@@ -1,5 +1,6 @@
 // A first run on zeros: engines prepare much when they first see a model's shapes.
 
+import { tensorArrays } from "@bkg/plugin";
 import type { RunnableModel, Tensor, TensorData, TensorInfo } from "./settings.ts";
 
 /** Milliseconds; null where zeros are nothing that the model takes. */
@@ -30,32 +31,8 @@ function zeros({ type, shape }: TensorInfo): Tensor | undefined {
 
 /** Zeros, or empty texts. */
 export function createTensorData(type: TensorInfo["type"], count: number): TensorData {
-  switch (type) {
-    case "float32":
-      return new Float32Array(count);
-    case "float64":
-      return new Float64Array(count);
-    case "int8":
-      return new Int8Array(count);
-    case "int16":
-      return new Int16Array(count);
-    case "int32":
-      return new Int32Array(count);
-    case "int64":
-      return new BigInt64Array(count);
-    case "uint64":
-      return new BigUint64Array(count);
-    case "uint32":
-      return new Uint32Array(count);
-    case "float16":
-    case "uint16":
-      return new Uint16Array(count);
-    case "bool":
-    case "uint8":
-      return new Uint8Array(count);
-    case "string":
-      return new Array<string>(count).fill("");
-  }
+  const kind = tensorArrays[type];
+  return kind === undefined ? new Array<string>(count).fill("") : new kind(count);
 }
 
 const maxElements = 64 * 1024 * 1024;

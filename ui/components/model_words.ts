@@ -78,9 +78,7 @@ export function bestFit(fits: readonly Fit[]): Fit | undefined {
 
 /** What a model that is here needs on its server. */
 export function fitOf(model: ModelDetails, machine: MachineFacts): Fit {
-  // Where its files lie is not told, and not asked.
-  const files = model.files.map((file) => ({ ...file, path: "" }));
-  return estimateFit(describeRecord({ ...model, files }), machine, { backend: "wasm" });
+  return estimateFit(describeRecord(model), machine, { backend: "wasm" });
 }
 
 /** "530 MiB", or "about 530 MiB" while only its weights are estimated, or that nobody knows. */

@@ -26,6 +26,7 @@ import "../components/bkg-page-header.ts";
 import { foldStyles } from "../components/fold_styles.ts";
 import { capText, formatBytes, formatPlural } from "../components/format.ts";
 import "../components/icons.ts";
+import { tabStyles } from "../components/tab_styles.ts";
 import { AddressTabs } from "../controllers/address_tabs.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { jobsOf } from "../stores/jobs.ts";
@@ -56,19 +57,9 @@ export class BkgModels extends LitElement {
 
   static override styles = [
     sharedStyles,
+    tabStyles,
     foldStyles,
     css`
-      wa-tab-group {
-        --track-width: var(--wa-border-width-s);
-      }
-      wa-tab-panel::part(base),
-      wa-tab-panel::part(tab-panel) {
-        padding: var(--wa-space-l) 0 0;
-      }
-      wa-tab::part(base),
-      wa-tab::part(tab) {
-        padding: var(--wa-space-s) var(--wa-space-m);
-      }
       wa-drawer {
         --size: min(30rem, 100vw - 1rem);
       }

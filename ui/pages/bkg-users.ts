@@ -1,7 +1,7 @@
 // /users: who may sign in, and the roles that say what they may do (#roles).
 
 import { consume } from "@lit/context";
-import { css, html, LitElement } from "lit";
+import { html, LitElement } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/tab/tab.js";
@@ -15,6 +15,7 @@ import "../components/bkg-role-list.ts";
 import "../components/bkg-user-list.ts";
 import type { BkgUserList } from "../components/bkg-user-list.ts";
 import "../components/icons.ts";
+import { tabStyles } from "../components/tab_styles.ts";
 import { AddressTabs } from "../controllers/address_tabs.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 
@@ -34,19 +35,7 @@ export class BkgUsers extends LitElement {
 
   static override styles = [
     sharedStyles,
-    css`
-      wa-tab-group {
-        --track-width: var(--wa-border-width-s);
-      }
-      wa-tab-panel::part(base),
-      wa-tab-panel::part(tab-panel) {
-        padding: var(--wa-space-l) 0 0;
-      }
-      wa-tab::part(base),
-      wa-tab::part(tab) {
-        padding: var(--wa-space-s) var(--wa-space-m);
-      }
-    `,
+    tabStyles,
   ];
 
   override firstUpdated(): void {

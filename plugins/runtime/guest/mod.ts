@@ -15,4 +15,5 @@ export type {
   SessionTokens,
 } from "../contract/auth_service.ts";
 export type { ModelFile, OpenModel } from "../engines/engine.ts";
+export { tensorArrays } from "../engines/onnx/tensor_arrays.ts";
 export type { ModelSummary } from "../contract/model_summary.ts";

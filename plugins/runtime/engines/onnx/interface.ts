@@ -62,11 +62,6 @@ export interface Tensor {
   data: TensorData;
 }
 
-export const tensorTypes = [
-  ...["float32", "float16", "float64", "int8", "int16", "int32", "int64"],
-  ...["uint8", "uint16", "uint32", "uint64", "bool", "string"],
-] as const;
-
 export type TensorType =
   | "float32"
   | "float16"

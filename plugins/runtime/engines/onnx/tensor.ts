@@ -2,6 +2,7 @@
 
 import { AppError } from "../../contract/error.ts";
 import type { Tensor, TensorData, TensorInfo, TensorType } from "./interface.ts";
+import { tensorArrays } from "./tensor_arrays.ts";
 
 /** Throws INVALID_INPUT for a missing or unknown input, and for one of another type or shape. */
 export function checkInputs(
@@ -40,23 +41,6 @@ export function countElements(dims: readonly number[]): number | undefined {
 export function describe({ type, shape }: Pick<TensorInfo, "type" | "shape">): string {
   return `${type}[${shape.join(", ")}]`;
 }
-
-/** The kind of array that holds a type's elements; undefined for strings. */
-export const arrayOf = {
-  float32: Float32Array,
-  float16: Uint16Array,
-  float64: Float64Array,
-  int8: Int8Array,
-  int16: Int16Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  uint16: Uint16Array,
-  uint32: Uint32Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-  string: undefined,
-} as const satisfies Record<TensorType, unknown>;
 
 function checkTensor(
   { type, dims, data }: Tensor,
@@ -104,7 +88,7 @@ function checkTensor(
 }
 
 function fits(data: TensorData, type: TensorType): boolean {
-  const kind = arrayOf[type];
+  const kind = tensorArrays[type];
   if (kind !== undefined) return data instanceof kind;
   return Array.isArray(data) && data.every((item) => typeof item === "string");
 }
