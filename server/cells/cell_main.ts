@@ -14,7 +14,8 @@ import { createWorkerPort } from "../../plugins/runtime/channel/worker_port.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { BootSpec } from "../../plugins/runtime/boot/spec.ts";
 import type { CellAddress, ControlOrder, ControlReport, StartOrder } from "./start_order.ts";
-import { createFileReads } from "./file_reads.ts";
+import { createFileReads, type FileReads } from "./file_reads.ts";
+import { createNativeEngines } from "./native/native_engines.ts";
 
 /** Runs the cell until its host goes away or ends it. */
 export async function runCell(): Promise<never> {
@@ -25,19 +26,33 @@ export async function runCell(): Promise<never> {
     order.engines.map((engine) => [engine, read(`engines/${engine}.js`)]),
   );
   const host = await connect(order.address);
-  dropPermissions(order.reads);
+  dropPermissions({ read: order.reads, ffi: order.native.length > 0 });
   watchParent();
 
   const files = createFileReads(`${order.bundles}/engines`);
+  const native = createNativeEngines({
+    installed: order.native,
+    engines: {},
+    files,
+    bundles: order.bundles,
+  });
   const outbox = createOutbox(host);
   outbox.report({ kind: "hello", token: order.token });
   const worker = startWorker(bootText, outbox);
   createChannel(createWorkerPort(worker, "main"), {
-    handler: { call: (method, input) => serveWorker(files, method, input) },
+    handler: {
+      call: (method, input, call) =>
+        native.find(method)?.(input, call) ?? serveWorker(files, method, input),
+    },
     maxIncoming: 256,
   });
   worker.postMessage(
-    { code: order.code, engines, transport: "bytes" } satisfies BootSpec,
+    {
+      code: order.code,
+      engines,
+      native: order.native.map(({ engine, variant, version }) => ({ engine, variant, version })),
+      transport: "bytes",
+    } satisfies BootSpec,
   );
 
   const frames = new FrameReader();
@@ -57,7 +72,6 @@ export async function runCell(): Promise<never> {
   }
 }
 
-type FileReads = ReturnType<typeof createFileReads>;
 type Outbox = ReturnType<typeof createOutbox>;
 
 async function readStartOrder(): Promise<StartOrder> {
@@ -70,11 +84,13 @@ function connect(address: CellAddress): Promise<Deno.Conn> {
 }
 
 /** For good: nothing in this process can ask for them again. */
-function dropPermissions(keepRead: boolean): void {
-  for (const name of ["run", "ffi", "net", "env", "sys", "write", "import"] as const) {
+function dropPermissions(keep: { read: boolean; ffi: boolean }): void {
+  for (const name of ["run", "net", "env", "sys", "write", "import"] as const) {
     Deno.permissions.revokeSync({ name });
   }
-  if (!keepRead) Deno.permissions.revokeSync({ name: "read" });
+  for (const name of ["read", "ffi"] as const) {
+    if (!keep[name]) Deno.permissions.revokeSync({ name });
+  }
 }
 
 /** A second way to notice that the host is gone: the process is handed to another parent. */

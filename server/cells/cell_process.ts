@@ -75,8 +75,11 @@ export class CellProcess implements Cell {
     await Promise.race([gaveUp, this.#openPipe(pipe, door.token)]);
   }
 
-  openFile(handle: number, { path, size }: { path: string; size: number }): void {
-    this.#order({ kind: "open", handle, path, size });
+  openFile(
+    handle: number,
+    { path, size, trusted }: { path: string; size: number; trusted: boolean },
+  ): void {
+    this.#order({ kind: "open", handle, path, size, trusted });
   }
 
   closeFile(handle: number): void {

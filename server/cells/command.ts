@@ -13,6 +13,10 @@ export interface CellCommandOptions {
   folder: string;
   /** Folders that the main may read besides its own bundles. */
   reads: readonly string[];
+  /** Folders of native engines, whose machine code it may load. */
+  native: readonly string[];
+  /** Whether it may load the GPU's driver. */
+  gpu: boolean;
   limits: Limits;
   /** What this system's processes cannot start without (SystemRoot on Windows). */
   environment: Readonly<Record<string, string>>;
@@ -31,7 +35,7 @@ export function cellCommand(options: CellCommandOptions): Deno.Command {
     args,
     cwd: options.folder,
     clearEnv: true,
-    env: { ...closedDoors(options.folder), ...frugalMemory, NO_COLOR: "1", ...options.environment },
+    env: { ...closedDoors(options), ...frugalMemory, NO_COLOR: "1", ...options.environment },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -40,10 +44,13 @@ export function cellCommand(options: CellCommandOptions): Deno.Command {
 
 /**
  * What no permission gates. Below a plain file there can be no DENO_DIR: `caches` and `localStorage` then fail
- * instead of reaching the disk and other cells. And no GPU driver is loaded into a cell.
+ * instead of reaching the disk and other cells. And no GPU driver is loaded into a cell, unless the operator lets it.
  */
-function closedDoors(folder: string): Record<string, string> {
-  return { DENO_DIR: join(folder, noFolderName, "deno"), DENO_WEBGPU_BACKEND: "none" };
+function closedDoors({ folder, gpu }: CellCommandOptions): Record<string, string> {
+  return {
+    DENO_DIR: join(folder, noFolderName, "deno"),
+    ...(gpu ? {} : { DENO_WEBGPU_BACKEND: "none" }),
+  };
 }
 
 /**
@@ -53,7 +60,7 @@ function closedDoors(folder: string): Record<string, string> {
 const frugalMemory = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
 
 function cellArguments(options: CellCommandOptions): string[] {
-  const { address, bundles, folder, reads, limits, self } = options;
+  const { address, bundles, folder, reads, native, limits, self } = options;
   const heap = `--v8-flags=--max-old-space-size=${limits.memoryMb}`;
   if (self !== undefined) return [...self, "cell"];
   return [
@@ -66,11 +73,12 @@ function cellArguments(options: CellCommandOptions): string[] {
     "--no-lock",
     "--no-code-cache",
     "--unstable-worker-options",
-    `--allow-read=${listPaths([bundles, folder, ...reads])}`,
+    `--allow-read=${listPaths([bundles, folder, ...reads, ...native])}`,
     `--allow-write=${listPaths([folder])}`,
     `--allow-net=${
       address.transport === "unix" ? `unix:${listPaths([address.path])}` : "127.0.0.1"
     }`,
+    ...(native.length === 0 ? [] : [`--allow-ffi=${listPaths([...native])}`]),
     heap,
     join(bundles, "cell.js"),
   ];

@@ -4,9 +4,7 @@
 import { engineAssets } from "../../plugins/runtime/contract/engine_assets.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 
-interface OpenFile {
-  readonly path: string;
-  readonly size: number;
+interface OpenFile extends HostFile {
   file: Promise<ReadFile> | undefined;
   /** Seek and read are two steps: reads of one file take turns. */
   turn: Promise<unknown>;
@@ -18,14 +16,33 @@ interface ReadFile {
   times: string;
 }
 
+/** A file as the host opened it. */
+export interface HostFile {
+  readonly path: string;
+  readonly size: number;
+  /** Whether machine code may read it: hostile files attack that. */
+  readonly trusted: boolean;
+}
+
+export type FileReads = ReturnType<typeof createFileReads>;
+
 const maxReadBytes = 512 * 1024 * 1024;
 const assetNames: ReadonlySet<unknown> = new Set(Object.values(engineAssets).flat());
 
 export function createFileReads(assets: string) {
   const files = new Map<unknown, OpenFile>();
   return {
-    open(handle: number, { path, size }: { path: string; size: number }): void {
-      files.set(handle, { path, size, file: undefined, turn: Promise.resolve() });
+    open(handle: number, { path, size, trusted }: HostFile): void {
+      files.set(handle, { path, size, trusted, file: undefined, turn: Promise.resolve() });
+    },
+    /** For native engines, which read the file themselves. Throws NOT_FOUND, FORBIDDEN, or INVALID_MODEL where it changed. */
+    async trustedPath(handle: unknown): Promise<string> {
+      const open = files.get(handle);
+      if (open === undefined) throw new AppError("NOT_FOUND", "The file is not open");
+      if (!open.trusted) throw untrusted();
+      open.file ??= openFile(open);
+      await open.file.catch(hidePath);
+      return open.path;
     },
     close(handle: number): void {
       const open = files.get(handle);
@@ -96,6 +113,13 @@ function describeTimes({ mtime, ctime }: Deno.FileInfo): string {
 
 function changed(): AppError {
   return new AppError("INVALID_MODEL", "The model file changed: it is not any more what it was");
+}
+
+function untrusted(): AppError {
+  return new AppError(
+    "FORBIDDEN",
+    'The native backend opens only models that are trusted: mark it with "bkg model trust"',
+  );
 }
 
 /** What the system says names the file's path, which the plugin need not know. */

@@ -10,7 +10,7 @@ Deno.test("createFileReads: a file that changed between two reads is no model, d
     for (const isDatedBack of [false, true]) {
       await Deno.writeFile(path, new Uint8Array(100));
       const { mtime, atime } = await Deno.stat(path);
-      reads.open(1, { path, size: 100 });
+      reads.open(1, { path, size: 100, trusted: false });
       assert.equal((await reads.read(1, 50, 50)).length, 50);
       // Times of changes may be known to the second only.
       await new Promise((resolve) => setTimeout(resolve, 1100));
@@ -20,12 +20,12 @@ Deno.test("createFileReads: a file that changed between two reads is no model, d
       reads.close(1);
     }
     for (const [offset, length] of [[0, 101], [-1, 2], [0.5, 1], [2 ** 53, 1], ["0", 1]]) {
-      reads.open(2, { path, size: 100 });
+      reads.open(2, { path, size: 100, trusted: false });
       assert.throws(() => reads.read(2, offset, length), { code: "INVALID_INPUT" });
     }
-    reads.open(3, { path, size: 99 });
+    reads.open(3, { path, size: 99, trusted: false });
     await assert.rejects(reads.read(3, 0, 1), { code: "INVALID_MODEL" });
-    reads.open(4, { path: join(folder, "gone"), size: 1 });
+    reads.open(4, { path: join(folder, "gone"), size: 1, trusted: false });
     await assert.rejects(
       reads.read(4, 0, 1),
       (error: Error) => !error.message.includes(folder) && /cannot be read/.test(error.message),

@@ -11,6 +11,7 @@ import { cellCommand, noFolderName } from "./command.ts";
 import { cellName, sweepLeftovers } from "./leftovers.ts";
 import { listenForCell } from "./listen.ts";
 import { limitMemory, type MemoryHold } from "./memory_limit.ts";
+import type { InstalledEngine } from "./native/native_engines.ts";
 import type { StartOrder } from "./start_order.ts";
 import type { CellWatch } from "./watch.ts";
 
@@ -20,6 +21,10 @@ export interface SpawnDeps {
   /** Folders that hold models; a cell that reads models may read these and nothing else. */
   modelFolders: readonly string[];
   watch: CellWatch;
+  /** The native engines that the operator added, as they are when a cell starts. Default none. */
+  nativeEngines?: () => readonly InstalledEngine[];
+  /** Whether cells may load the GPU's driver, for WebGPU. Default no. */
+  gpu?: () => boolean;
   /** What this system's processes cannot start without; a cell inherits nothing else. */
   environment?: Readonly<Record<string, string>>;
   /** Arguments that start this program again; default: a binary needs none, and from source cell.js is run. */
@@ -54,12 +59,14 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
     const memory = limitMemory(spec, deps.memoryHolds);
     cleanups.defer(() => memory.release());
     const reads = spec.readsModels || spec.engines.length > 0;
+    const native = spec.engines.length > 0 ? deps.nativeEngines?.() ?? [] : [];
     const order: StartOrder = {
       address: door.address,
       token,
       bundles: deps.bundles,
       code: spec.code,
       engines: spec.engines,
+      native,
       reads,
       prelude: deps.prelude ?? true,
     };
@@ -68,6 +75,8 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
       bundles: deps.bundles,
       folder,
       reads: reads ? deps.modelFolders : [],
+      native: native.map(({ folder }) => folder),
+      gpu: spec.engines.length > 0 && (deps.gpu?.() ?? false),
       limits: spec.limits,
       environment: deps.environment ?? {},
       dataLimitKb: memory.dataLimitKb,

@@ -87,7 +87,7 @@ Deno.test("spawnCell reads one state of a file: what changes while it is open is
   const near: ChannelHandler = {
     call(method) {
       if (method !== "models.open") return null;
-      started.cell.openFile(5, { path, size: 10 });
+      started.cell.openFile(5, { path, size: 10, trusted: false });
       return { id: "model", handle: 6, files: [{ name: "model.gguf", size: 10, handle: 5 }] };
     },
   };
@@ -118,7 +118,7 @@ Deno.test("spawnCell reads ranges of the files that the host opened, and of no o
   const near: ChannelHandler = {
     call(method) {
       if (method !== "models.open") return null;
-      started.cell.openFile(5, { path, size: 10 });
+      started.cell.openFile(5, { path, size: 10, trusted: false });
       return { id: "model", handle: 5, files: [{ name: "model.gguf", size: 10, handle: 5 }] };
     },
   };

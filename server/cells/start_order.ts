@@ -1,6 +1,7 @@
 // What the host tells a new cell on its standard input, one JSON line, before anything else.
 
 import type { EngineName } from "../../plugins/runtime/contract/manifest.ts";
+import type { InstalledEngine } from "./native/native_engines.ts";
 
 export interface StartOrder {
   /** Where the host listens for this one cell. */
@@ -12,6 +13,8 @@ export interface StartOrder {
   /** The plugin's bundle. */
   code: string;
   engines: readonly EngineName[];
+  /** Native engines of this machine that the plugin may use. */
+  native: readonly InstalledEngine[];
   /** Keeps the read permission, for model files and engine assets. */
   reads: boolean;
   /** Tests run hostile plugins without the prelude too: it is for parity, not for security. */
@@ -25,7 +28,7 @@ export type CellAddress =
 /** Control frames from the host to the cell's main. */
 export type ControlOrder =
   | { kind: "ping"; id: number }
-  | { kind: "open"; handle: number; path: string; size: number }
+  | { kind: "open"; handle: number; path: string; size: number; trusted: boolean }
   | { kind: "close"; handle: number };
 
 /** Control frames from the cell's main to the host; as untrusted as all that comes from a cell. */

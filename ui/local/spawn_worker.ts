@@ -44,6 +44,7 @@ export function createSpawnWorker(deps: SpawnWorkerDeps): SpawnCell {
     const order: BootSpec = {
       code: spec.code,
       engines: wanted as BootSpec["engines"],
+      native: [],
       transport: "messages",
     };
     const cell = new WorkerCell(keeper.start({ boot, spec: order }), { asset, files: deps.files });

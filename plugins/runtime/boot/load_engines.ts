@@ -12,11 +12,16 @@ import type { BootSpec } from "./spec.ts";
 
 /** `main` serves files and assets (the cell's main, or the page); `host` lends threads. */
 export function loadEngines(
-  texts: BootSpec["engines"],
+  { engines: texts, native }: Pick<BootSpec, "engines" | "native">,
   main: Channel,
   host: () => Channel,
 ): GuestEngines {
   const engineHost: EngineHost = {
+    native: {
+      engines: native,
+      call: (method, input, options) => main.call(method, input, options),
+      stream: (method, input, options) => main.stream(method, input, options),
+    },
     asset: async (name) => (await main.call("asset", { name }) as Bytes).bytes.buffer,
     async takeThreads(wanted) {
       const { threads, lease } = await host().call("threads.take", { wanted }) as ThreadLease;

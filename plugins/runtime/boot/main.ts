@@ -30,7 +30,7 @@ self.addEventListener("message", start, { once: true });
 function start(event: MessageEvent<BootSpec>): void {
   const spec = event.data;
   const main = createChannel(createWorkerPort(self, "main"));
-  const engines = loadEngines(spec.engines, main, () => channel);
+  const engines = loadEngines(spec, main, () => channel);
   const guest = createGuest({
     channel: () => channel,
     loadDefinition: () => importPlugin(spec.code),

@@ -16,6 +16,8 @@ export interface ModelSummary {
   contextLength?: number;
   /** Whether the model brings a chat template. */
   chatTemplate?: boolean;
+  /** Whether the operator lets native engines open it: of the catalogue, came with bkg, or marked so. */
+  trusted?: boolean;
 }
 
 /** What a host knows of a model, and more. */
@@ -38,6 +40,7 @@ export function summarizeModel(model: KnownModel): ModelSummary {
     ...known("architecture", model.architecture),
     ...known("contextLength", model.contextLength),
     ...known("chatTemplate", model.chatTemplate),
+    ...known("trusted", model.trusted),
   };
 }
 

@@ -1,6 +1,7 @@
 // What every engine offers to a plugin; the backend is data, and the one really used is reported.
 
 import type { ModelSummary } from "../contract/model_summary.ts";
+import type { NativeEngine } from "../contract/native_engine.ts";
 
 /** A Blob-like whose bytes are read by range: a file of a model on the server, OPFS in a page. */
 export interface ModelFile {
@@ -8,6 +9,8 @@ export interface ModelFile {
   /** Bytes. */
   readonly size: number;
   slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer>; readonly size: number };
+  /** The host's number of it, by which a native engine opens it; a page's files have none that matter. */
+  readonly handle?: number;
 }
 
 /** A model that the host opened for the plugin, and what the host knows of it. */
@@ -17,11 +20,16 @@ export interface OpenModel extends Readonly<ModelSummary> {
   close(): void;
 }
 
-export type Backend = "wasm" | "webgpu" | "native";
+/** What an engine can run on: WebAssembly anywhere, the GPU by WebGPU, the machine's own code. */
+export const backends = ["wasm", "webgpu", "native"] as const;
+export type Backend = typeof backends[number];
+
+/** `auto`: native where the operator added that engine and the model is trusted, else wasm. */
+export type WantedBackend = Backend | "auto";
 
 export interface LoadOptions {
-  /** Wanted backend; default "wasm". */
-  backend?: Backend;
+  /** Wanted backend; default "wasm". UNSUPPORTED_FEATURE where it cannot be had: no other is taken in its place. */
+  backend?: WantedBackend;
   /** Wanted threads; the host's one budget for all plugins decides what is given. Default 1. */
   threads?: number;
   signal?: AbortSignal;
@@ -43,4 +51,23 @@ export interface EngineHost {
   asset(name: string): Promise<ArrayBuffer>;
   /** Takes up to `wanted` threads of the host's budget (at least 1); `release` gives them back. */
   takeThreads(wanted: number): Promise<{ threads: number; release(): void }>;
+  /** Absent in a page. */
+  readonly native?: NativeHost;
+}
+
+/** The native engines in the trusted main of the cell, which alone can load machine code. */
+export interface NativeHost {
+  readonly engines: readonly NativeEngine[];
+  /** `method` is "llama.load"; the main answers, or rejects AppError. */
+  call(method: string, input: unknown, options?: NativeCallOptions): Promise<unknown>;
+  stream(
+    method: string,
+    input: unknown,
+    options?: NativeCallOptions,
+  ): AsyncGenerator<unknown, unknown>;
+}
+
+export interface NativeCallOptions {
+  signal?: AbortSignal;
+  transfer?: Transferable[];
 }

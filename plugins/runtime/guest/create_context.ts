@@ -76,6 +76,7 @@ function createModelFile(
   return {
     name,
     size,
+    handle,
     slice(start, end) {
       const from = Math.min(Math.max(start, 0), size);
       const length = Math.max(Math.min(end, size) - from, 0);

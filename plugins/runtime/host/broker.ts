@@ -124,9 +124,10 @@ export function openBroker(
       requireModel(model.id, object);
       requireRoom();
       if (closed) throw new AppError("CELL_LOST", "The cell is gone");
+      const { trusted = false } = model;
       const files = model.files.map(({ name, path, size }) => {
         const handle = nextHandle++;
-        cell.openFile(handle, { path, size });
+        cell.openFile(handle, { path, size, trusted });
         return { name, size, handle };
       });
       const handle = nextHandle++;

@@ -26,8 +26,11 @@ export interface Cell extends AsyncDisposable {
   readonly pid: number | undefined;
   /** Which limits are held, and how. */
   readonly enforcement: Enforcement;
-  /** Lets the plugin read this file, by range, as `handle`; ordered before any later message on `port`. */
-  openFile(handle: number, file: { path: string; size: number }): void;
+  /**
+   * Lets the plugin read this file, by range, as `handle`; ordered before any later message on `port`. `trusted`: native
+   * engines may open it.
+   */
+  openFile(handle: number, file: { path: string; size: number; trusted: boolean }): void;
   closeFile(handle: number): void;
   /** Asks the cell's trusted main to answer; rejects TIMEOUT. The plugin's Worker may be busy all the same. */
   ping(timeoutMs: number): Promise<void>;

@@ -1,6 +1,7 @@
 // Brings an ONNX model into a Worker of its own: its files, the backend that was asked for and really got.
 
 import { AppError } from "../../contract/error.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { EngineHost, ModelFile, OpenModel } from "../engine.ts";
 import type { OnnxInfo, OnnxLoadOptions, OnnxModel } from "./interface.ts";
 import { createModel } from "./model.ts";
@@ -13,10 +14,10 @@ export async function loadModel(
   options: OnnxLoadOptions,
 ): Promise<OnnxModel> {
   const started = performance.now();
-  const { signal, backend = "wasm" } = options;
-  if (backend === "native") {
-    throw new AppError("UNSUPPORTED_FEATURE", 'onnx has the backends "wasm" and "webgpu"');
-  }
+  const { signal } = options;
+  const chosen = chooseBackend(options.backend, { host, model, engine: "onnxruntime" });
+  const { backend } = chosen;
+  if (backend === "native") throw new AppError("UNSUPPORTED_FEATURE", "not yet");
   if (signal?.aborted) throw cancelled();
   const graph = findGraph(model, options.file);
   // onnxruntime's threads are module Workers, which an opaque origin does not start.

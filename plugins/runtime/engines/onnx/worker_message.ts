@@ -1,6 +1,7 @@
 // What the engine and its Worker say: one Worker for each loaded model, so that unloading gives memory back and one
 // model's crash is no other's. Tensors go as they are, their buffers moved.
 
+import type { Backend } from "../engine.ts";
 import type { Tensor, TensorInfo } from "./interface.ts";
 
 export interface LoadRequest {
@@ -11,7 +12,7 @@ export interface LoadRequest {
   model: ArrayBuffer;
   /** External data by the path that the model gives it. */
   external: readonly { path: string; data: ArrayBuffer }[];
-  backend: "wasm" | "webgpu";
+  backend: Exclude<Backend, "native">;
   threads: number;
   optimization: "all" | "basic" | "disabled";
   fixedAxes: Readonly<Record<string, number>>;
@@ -27,7 +28,7 @@ export type WorkerReply =
   | {
     kind: "loaded";
     version: string;
-    backend: "wasm" | "webgpu";
+    backend: Exclude<Backend, "native">;
     threads: number;
     inputs: TensorInfo[];
     outputs: TensorInfo[];

@@ -1,4 +1,4 @@
-// What a plugin sees of the wllama engine (llama.cpp in WebAssembly; GGUF models).
+// What a plugin sees of the wllama engine (llama.cpp on GGUF models: in WebAssembly, on WebGPU, or native).
 
 import type { EngineInfo, LoadOptions, OpenModel } from "../engine.ts";
 
@@ -63,7 +63,7 @@ export interface ChatMessage {
   content: string;
 }
 
-export interface GenerateOptions extends Sampling {
+export interface GenerateOptions extends Sampling, Shaping {
   /** Whose call this is: prompt caches are never shared between two principals. */
   principal: string;
   /** Default: until the model ends or the context is full. */
@@ -73,6 +73,20 @@ export interface GenerateOptions extends Sampling {
   signal?: AbortSignal;
   /** Called on each sign of life of the engine, also while the call waits for others. */
   progress?(state: { promptTokens?: number; processedTokens?: number }): void;
+}
+
+/** What an answer must keep to, and what is told of it; the same on every backend. */
+export interface Shaping {
+  /** GBNF with the rule "root" that the answer keeps to. INVALID_INPUT where it cannot be read, or is too large. */
+  grammar?: string;
+  /** Tells each token's logarithmic probability, and of so many likeliest ones (0 to 20) at its place. */
+  topLogprobs?: number;
+  /**
+   * What becomes of a prompt that leaves no room for an answer: CONTEXT_OVERFLOW (default), or its middle is left out,
+   * as little of it as leaves room for `maxTokens` or a quarter of the context, whichever is less. Of a chat, whole
+   * messages between the system's and the last are left out first.
+   */
+  overflow?: "error" | "truncate-middle";
 }
 
 export interface EmbedOptions {
@@ -104,10 +118,24 @@ export interface Sampling {
 /** One step of an answer: whole characters, never empty. */
 export interface Piece {
   text: string;
+  /** Of the tokens that make `text`, when they were asked for. */
+  logprobs?: readonly TokenLogprob[];
+}
+
+/** As the model gave it, before temperature and penalties: natural logarithm, of all tokens together 1. */
+export interface TokenLogprob {
+  /** The token's text; "\ufffd" stands for bytes that are no character by themselves. */
+  text: string;
+  bytes: readonly number[];
+  logprob: number;
+  /** The likeliest tokens at this place, likeliest first; as many as were asked for. */
+  top: readonly Omit<TokenLogprob, "top">[];
 }
 
 export interface Completion {
   finishReason: "stop" | "length" | "cancelled";
+  /** Tokens of the prompt that were left out, with `overflow: "truncate-middle"`. */
+  truncatedTokens?: number;
   usage: { promptTokens: number; cachedTokens: number; completionTokens: number };
   timings: { promptMs: number; generationMs: number; tokensPerSecond: number };
 }

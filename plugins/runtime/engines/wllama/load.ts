@@ -2,6 +2,7 @@
 
 import { type CacheManager, Wllama } from "@wllama/wllama";
 import { AppError } from "../../contract/error.ts";
+import { chooseBackend } from "../choose_backend.ts";
 import type { EngineHost, ModelFile, OpenModel } from "../engine.ts";
 import type { WllamaInfo, WllamaLoadOptions, WllamaModel } from "./interface.ts";
 import { createModel } from "./model.ts";
@@ -16,10 +17,9 @@ export async function loadModel(
   const started = performance.now();
   const { signal } = options;
   if (signal?.aborted) throw cancelled();
-  const weights = findWeights(model, options);
-  if (options.backend === "native") {
-    throw new AppError("UNSUPPORTED_FEATURE", 'wllama has the backends "wasm" and "webgpu"');
-  }
+  const { backend } = chooseBackend(options.backend, { host, model, engine: "llama" });
+  if (backend === "native") throw new AppError("UNSUPPORTED_FEATURE", "not yet");
+  const weights = findWeights(model, { ...options, backend });
   const lease = await host.takeThreads(Math.max(options.threads ?? 1, 1));
   const log = new EngineLog();
   const reads = new FileReads(weights, options.progress);
@@ -49,7 +49,7 @@ export async function loadModel(
             n_ctx: contextLength * parallel,
             n_threads: lease.threads,
             n_parallel: parallel,
-            n_gpu_layers: options.backend === "webgpu" ? 99_999 : 0,
+            n_gpu_layers: backend === "webgpu" ? 99_999 : 0,
             // Its own cache for each sequence: in a shared one a long call fails all the others.
             kv_unified: false,
             // What was asked before stays where it is, instead of being copied aside at each new call.

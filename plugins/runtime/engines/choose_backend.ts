@@ -1,0 +1,40 @@
+// Which backend a load gets: what was asked for, or an error that says why not. Nothing falls back in silence.
+
+import { AppError } from "../contract/error.ts";
+import type { NativeEngineName } from "../contract/native_engine.ts";
+import type { Backend, EngineHost, NativeHost, OpenModel, WantedBackend } from "./engine.ts";
+
+export type Chosen =
+  | { backend: Exclude<Backend, "native"> }
+  | { backend: "native"; native: NativeHost; variant: string; version: string };
+
+/** Throws UNSUPPORTED_FEATURE where there is no such native engine, FORBIDDEN where the model is not trusted. */
+export function chooseBackend(
+  wanted: WantedBackend = "wasm",
+  { host, model, engine }: {
+    host: Pick<EngineHost, "native">;
+    model: Pick<OpenModel, "id" | "trusted">;
+    engine: NativeEngineName;
+  },
+): Chosen {
+  if (wanted === "wasm" || wanted === "webgpu") return { backend: wanted };
+  const { native } = host;
+  const found = native?.engines.find((candidate) => candidate.engine === engine);
+  if (native === undefined || found === undefined) {
+    if (wanted === "auto") return { backend: "wasm" };
+    throw new AppError(
+      "UNSUPPORTED_FEATURE",
+      'There is no native engine here: the operator of a server adds one with "bkg engine add cpu"',
+      { details: { backend: wanted, engine } },
+    );
+  }
+  if (model.trusted !== true) {
+    if (wanted === "auto") return { backend: "wasm" };
+    throw new AppError(
+      "FORBIDDEN",
+      `The native backend opens only models that are trusted: mark it with "bkg model trust ${model.id}"`,
+      { details: { backend: wanted, model: model.id } },
+    );
+  }
+  return { backend: "native", native, variant: found.variant, version: found.version };
+}
