@@ -31,7 +31,9 @@ export interface Config {
   readonly modelCaches: readonly string[];
   /** Of a hub that speaks as Hugging Face's does; without a slash at its end, may carry a path. */
   readonly hubEndpoint: string;
-  /** Names that models may be pulled from though their addresses are private. */
+  /** Of packages with native engines, as npm reads it; undefined: the one that bkg was built from. */
+  readonly npmRegistry?: string | undefined;
+  /** Names that models and engines may be pulled from though their addresses are private. */
   readonly privateHosts: readonly string[];
   readonly pluginPaths: readonly string[];
   /** Without a slash at its end; may carry a path. */
@@ -80,6 +82,7 @@ export function readConfig(
     modelPaths: folders(given("BKG_MODEL_PATHS"), { cwd, os: options.os }),
     modelCaches: modelCaches(env, { cwd, os: options.os }),
     hubEndpoint: given("HF_ENDPOINT"),
+    npmRegistry: given("NPM_CONFIG_REGISTRY"),
     privateHosts: commaList(given("BKG_PRIVATE_HOSTS")),
     pluginPaths: folders(given("BKG_PLUGIN_PATHS"), { cwd, os: options.os }),
     publicUrl: given("BKG_PUBLIC_URL"),
@@ -186,6 +189,7 @@ const configSchema = z.object({
   modelPaths: z.array(z.string()),
   modelCaches: z.array(z.string()),
   hubEndpoint: httpUrl.default(publicHub),
+  npmRegistry: httpUrl.optional(),
   privateHosts: z.array(
     z.string().toLowerCase().regex(
       /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/,
@@ -234,6 +238,7 @@ const variableOf = {
   modelPaths: "BKG_MODEL_PATHS",
   modelCaches: "BKG_MODEL_CACHES",
   hubEndpoint: "HF_ENDPOINT",
+  npmRegistry: "NPM_CONFIG_REGISTRY",
   privateHosts: "BKG_PRIVATE_HOSTS",
   pluginPaths: "BKG_PLUGIN_PATHS",
   publicUrl: "BKG_PUBLIC_URL",

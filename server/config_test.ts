@@ -88,6 +88,12 @@ Deno.test("readConfig: where models come from, and where others keep theirs", ()
       message: /HF_ENDPOINT must be an http or https URL/,
     });
   }
+  assert.equal(read({}).npmRegistry, undefined);
+  const mirror = read({ NPM_CONFIG_REGISTRY: "https://npm.lan/all/" });
+  assert.equal(mirror.npmRegistry, "https://npm.lan/all");
+  assert.throws(() => read({ NPM_CONFIG_REGISTRY: "https://me:hush@npm.lan" }), {
+    message: /NPM_CONFIG_REGISTRY must be/,
+  });
   assert.throws(() => read({ BKG_PRIVATE_HOSTS: "nas:80" }), { message: /BKG_PRIVATE_HOSTS/ });
 });
 

@@ -120,7 +120,7 @@ async function checkSpace(
     neededBytes += (planned.size ?? 0) - (there?.ranges.bytes ?? 0);
   }
   if (neededBytes > freeBytes) {
-    throw new AppError("OUT_OF_DISK", "There is not enough space on the disk for this model", {
+    throw new AppError("OUT_OF_DISK", "There is not enough space on the disk for this download", {
       details: { neededBytes, freeBytes },
     });
   }

@@ -75,7 +75,7 @@ export function createPullNetwork(options: PullNetworkOptions): PullNetwork {
     const scheme = url.protocol.slice(0, 20);
     throw new AppError(
       "FORBIDDEN",
-      `"${url.host}" was to be asked by "${scheme}": models come by https alone`,
+      `"${url.host}" was to be asked by "${scheme}", which hosts in BKG_PRIVATE_HOSTS alone may speak`,
     );
   }
 

@@ -1,6 +1,6 @@
 // Makes bkg's own bundles into dist/, once: a stamp of the sources says whether anything changed.
 // cell.js (a cell's trusted main), prelude.js and boot.js (its Worker's root), engines/*, plugins/<id>.js, page/, database/,
-// password_worker.js, hash_worker.js.
+// password_worker.js, hash_worker.js, onnxruntime_worker.js (a cell's native models), registry.json.
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -21,8 +21,12 @@ export async function includedPaths(root: string = projectRoot): Promise<string[
     if (name.endsWith(".js")) plugins.push(`plugins/${name.slice(0, -3)}/plugin.json`);
   }
   return [
-    ...["boot.js", "cell.js", "prelude.js", "stamp.json"].map((name) => `dist/${name}`),
-    ...["hash_worker.js", "password_worker.js"].map((name) => `dist/${name}`),
+    ...["boot.js", "cell.js", "prelude.js", "registry.json", "stamp.json"].map((name) =>
+      `dist/${name}`
+    ),
+    ...["hash_worker.js", "onnxruntime_worker.js", "password_worker.js"].map((name) =>
+      `dist/${name}`
+    ),
     ...["database", "engines", "plugins", "page"].map((name) => `dist/${name}`),
     ...plugins.sort(),
     "models/demo/demo-stories-q8_0.gguf",

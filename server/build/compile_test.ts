@@ -100,6 +100,7 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
       "dist/page/files.json",
       "dist/plugins/apikeys.js",
       "dist/hash_worker.js",
+      "dist/onnxruntime_worker.js",
       "dist/password_worker.js",
       "dist/plugins/llmserver.js",
       "dist/prelude.js",
@@ -109,6 +110,7 @@ Deno.test("compile packs what a server needs, and nothing else", async (t) => {
       "plugins/llmserver/plugin.json",
       "server/db/migrations/0001_first.sql",
       "server/db/migrations/0002_jobs.sql",
+      "server/db/migrations/0003_trusted_models.sql",
     ];
     assert.deepEqual(wanted.filter((path) => !files.has(path)), []);
     const odd = [...files.keys()].filter((path) =>

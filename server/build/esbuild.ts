@@ -34,12 +34,23 @@ export async function bundleOwn(
     sizes[name] = bytes.length;
   };
   try {
+    await copy(
+      "registry.json",
+      new TextEncoder().encode(JSON.stringify({ registry: packages.registry })),
+    );
     await copy("prelude.js", new TextEncoder().encode(preludeSource));
-    await add("cell.js", { entryPoints: [join(root, "server/cells/cell_main.ts")] });
+    await add("cell.js", {
+      entryPoints: [join(root, "server/cells/cell_main.ts")],
+      platform: "node",
+    });
     await add("boot.js", { entryPoints: [join(root, "plugins/runtime/boot/main.ts")] });
     await add("engines/wllama.js", {
       entryPoints: [join(root, "plugins/runtime/engines/wllama/mod.ts")],
       alias: { "@wllama/wllama": join(wllama, "esm/index.js") },
+    });
+    await add("engines/chat_template.js", {
+      entryPoints: [join(root, "plugins/runtime/engines/wllama/chat_template_worker.ts")],
+      nodePaths: [packages.folder],
     });
     await copy("engines/wllama.wasm", await Deno.readFile(join(wllama, "esm/wasm/wllama.wasm")));
     await add("engines/onnx.js", {
@@ -64,6 +75,10 @@ export async function bundleOwn(
     await add("password_worker.js", {
       entryPoints: [join(root, "server/auth/password_worker.ts")],
       nodePaths: [packages.folder],
+    });
+    await add("onnxruntime_worker.js", {
+      entryPoints: [join(root, "server/cells/native/onnxruntime_worker.ts")],
+      platform: "node",
     });
     await add("hash_worker.js", {
       entryPoints: [join(root, "models/pull/hash_worker.ts")],

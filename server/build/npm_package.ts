@@ -1,8 +1,10 @@
 // Shows esbuild the packages in Deno's npm cache, which it does not know: a folder of links, made for one build.
 
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 export interface NpmPackages extends AsyncDisposable {
+  /** The registry that they came from; undefined where its name does not tell. */
+  readonly registry: string | undefined;
   /** For esbuild's `nodePaths`. */
   readonly folder: string;
   /** The folder of one package. */
@@ -38,8 +40,10 @@ export async function linkNpmPackages(root: string): Promise<NpmPackages> {
     await Deno.mkdir(dirname(join(folder, name)), { recursive: true });
     await Deno.symlink(target, join(folder, name), { type: "junction" });
   }
+  const [used] = targets.values();
   return {
     folder,
+    registry: registryOf(registries.find((path) => used?.startsWith(path))),
     find(name) {
       const target = targets.get(name);
       if (target === undefined) throw new Error(`"${name}" is not in the npm cache "${npmCache}"`);
@@ -47,6 +51,13 @@ export async function linkNpmPackages(root: string): Promise<NpmPackages> {
     },
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
+}
+
+/** Deno names a registry's folder after its host, with a port behind "_". */
+function registryOf(folder: string | undefined): string | undefined {
+  if (folder === undefined) return undefined;
+  const url = `https://${basename(folder).replace(/_(\d+)$/, ":$1")}`;
+  return URL.canParse(url) ? url : undefined;
 }
 
 /** `@scope/name@1.2.3_peer@4.5.6` */

@@ -2,7 +2,7 @@
 
 import type { WireError } from "./error.ts";
 
-export const jobKinds = ["model.pull", "model.verify"] as const;
+export const jobKinds = ["model.pull", "model.verify", "engine.add"] as const;
 export type JobKind = typeof jobKinds[number];
 
 /** `queued` and `running` go on by themselves, after a restart too; `paused` waits for a person. */
@@ -20,7 +20,7 @@ export interface Job {
   id: string;
   kind: JobKind;
   status: JobStatus;
-  /** What it works on, for people: the source of a pull, the id of a model. */
+  /** What it works on, for people: the source of a pull, the id of a model, "Native engine cpu". */
   title: string;
   /** The model that a pull makes or a verification reads; undefined until it is known. */
   modelId?: string;
