@@ -44,6 +44,10 @@ export interface ModelRecord {
   shape: ModelShape | undefined;
   /** As it was asked for, such as `Qwen/Qwen2-0.5B-Instruct-GGUF@main:Q8_0`; in bkg's store alone. */
   source?: string;
+  /** Whether native engines may open it: it came with bkg, or was marked with the files that it has. */
+  trusted?: boolean;
+  /** It was marked with other files, or they were not read since they were touched. */
+  changedSinceTrusted?: true;
   /** Kept by `gc` and by `rm` without force; false outside bkg's store. */
   pinned: boolean;
   createdAtMs: number;
@@ -60,6 +64,8 @@ export interface ModelFile {
   size: number;
   /** `sha256:<hex>` where it is known without reading the file. */
   digest?: string;
+  /** The state that `digest` is of; where the file was looked at to be opened. */
+  fingerprint?: string;
 }
 
 /** Of a transformer that writes text: what its KV cache is made of. */

@@ -94,6 +94,7 @@ function readRepo(repo: string, text: string): string {
   if (rest.length > 0) refuse('has more than "owner/name" before the variant', text);
   if (name === "" && modelFile.test(owner)) refuse(`is a file: say "./${show(owner)}"`, text);
   for (const part of [owner, name]) {
+    if (part === "") refuse('is not "owner/name"', text);
     // As the hub allows; "--" parts owner from name in its cache, ".." climbs.
     const isName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}$/.test(part) && !/--|\.\.|\.git$/.test(part);
     if (!isName) refuse(`is not "owner/name": "${show(part)}" is no name`, text);

@@ -38,7 +38,7 @@ const refused: Record<string, [source: string, why: RegExp][]> = {
   "what is none": [
     ["", /empty/],
     ["   ", /empty/],
-    ["name", /no name/],
+    ["name", /is not "owner\/name";/],
     ["model.gguf", /say "\.\/model\.gguf"/],
     ["ftp://host/x.gguf", /unknown scheme/],
     ["https://host.test/", /must end/],

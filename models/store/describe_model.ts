@@ -29,12 +29,11 @@ export function findRefusal(
   return error === undefined ? undefined : { file: model.weights[0], error };
 }
 
-/** Of files that were not refused. `knownDigest` tells that of a file by its state. */
+/** Of files that were not refused; `files` are those of the record, in its order. */
 export function describeModel(
   model: FoundModel,
   judged: readonly JudgedFile[],
-  knownDigest: (fingerprint: string) => string | undefined,
-): ModelRecord {
+): { record: ModelRecord; files: readonly FoundFile[] } {
   const weights = weightFacts(model, judged);
   const configs = judged.flatMap(({ kind, verdict }) =>
     kind === "config" && verdict.facts !== undefined ? [verdict.facts] : []
@@ -55,13 +54,13 @@ export function describeModel(
   const { facts } = model;
   const [name, description] = [pick(({ name }) => name), pick(({ description }) => description)];
   const license = facts.license ?? pick(({ license }) => license);
-  return {
+  const record: ModelRecord = {
     id: model.id,
     format: model.format,
     origin: model.origin,
     task: facts.task ?? findTask(model, all),
     size: files.reduce((sum, { size }) => sum + size, 0),
-    files: files.map((file) => describeFile(model, file, knownDigest)),
+    files: files.map((file) => describeFile(model, file)),
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     ...(license === undefined ? {} : { license }),
@@ -79,13 +78,20 @@ export function describeModel(
     createdAtMs: facts.createdAtMs ?? Math.max(...files.map(({ mtimeMs }) => mtimeMs)),
     ...(facts.usedAtMs === undefined ? {} : { usedAtMs: facts.usedAtMs }),
   };
+  return { record, files };
 }
 
-/** A record that its receiver may change. */
-export function copyRecord(record: ModelRecord): ModelRecord {
+/** A record that its receiver may change. `digests`, of its files, may be known only since it was made. */
+export function copyRecord(
+  record: ModelRecord,
+  digests: readonly (string | undefined)[],
+): ModelRecord {
   return {
     ...record,
-    files: record.files.map((file) => ({ ...file })),
+    files: record.files.map((file, index) => {
+      const digest = file.digest ?? digests[index];
+      return { ...file, ...(digest === undefined ? {} : { digest }) };
+    }),
     shape: record.shape === undefined ? undefined : { ...record.shape },
   };
 }
@@ -102,11 +108,10 @@ function listFiles(model: FoundModel, judged: readonly JudgedFile[]): FoundFile[
 
 function describeFile(
   { origin }: FoundModel,
-  { name, path, size, expected, fingerprint }: FoundFile,
-  knownDigest: (fingerprint: string) => string | undefined,
+  { name, path, size, expected }: FoundFile,
 ): ModelFile {
   // What another program's store claims is believed only after it was read once.
-  const digest = origin === "store" ? expected : knownDigest(fingerprint);
+  const digest = origin === "store" ? expected : undefined;
   return { name, path, size, ...(digest === undefined ? {} : { digest }) };
 }
 

@@ -1,6 +1,7 @@
 // What a place on disk offers, before any header is read: files, and which of them claim to be one model.
 // Made by the places (store, folders, caches), judged by model_index.
 
+import { fingerprintOf } from "../../plugins/runtime/contract/file_fingerprint.ts";
 import type { ModelFormat, ModelOrigin, ModelProblem, ModelTask } from "../model.ts";
 
 export interface FileState {
@@ -67,8 +68,7 @@ export function describeStat(stat: Deno.FileInfo): FileState {
   const mtimeMs = stat.mtime?.getTime() ?? 0;
   // ctime catches a change that was dated back; Deno 2.9 cuts it to whole seconds.
   const changedAtMs = stat.ctime?.getTime() ?? mtimeMs;
-  const fingerprint = [stat.dev, stat.ino, stat.size, mtimeMs, changedAtMs].join(":");
-  return { size: stat.size, mtimeMs, changedAtMs, fingerprint };
+  return { size: stat.size, mtimeMs, changedAtMs, fingerprint: fingerprintOf(stat) };
 }
 
 /** A second write in the same second, of the same size and dated back, would go unseen. */

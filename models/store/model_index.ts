@@ -6,7 +6,13 @@ import { escapeUnprintable, quote } from "../format/text.ts";
 import type { ModelOrigin, ModelProblem, ModelRecord, ModelStore } from "../model.ts";
 import { damaged, type LocalBlobs } from "./blob_store.ts";
 import { copyRecord, describeModel, findRefusal } from "./describe_model.ts";
-import { describeStat, type Findings, type FoundModel, type Place } from "./found.ts";
+import {
+  describeStat,
+  type Findings,
+  type FoundFile,
+  type FoundModel,
+  type Place,
+} from "./found.ts";
 import type { Headers } from "./headers.ts";
 import { createNotFound, resolveId } from "./id_lookup.ts";
 import { isModelId } from "./model_id.ts";
@@ -18,6 +24,8 @@ export interface Entry {
   origin: ModelOrigin;
   model?: FoundModel;
   record?: ModelRecord;
+  /** Those of the record, in its order. */
+  files?: readonly FoundFile[];
   error?: AppError;
   /** Escaped: where it lies. */
   path: string;
@@ -71,13 +79,14 @@ export function createModelIndex(options: ModelIndexOptions): ModelIndex {
       model,
       path: escapeUnprintable((refusal?.file ?? model.weights[0])?.path ?? model.id),
       settled: judged.every(({ settled }) => settled),
-      ...(refusal === undefined
-        ? { record: describeModel(model, judged, knownDigest) }
-        : { error: refusal.error }),
+      ...(refusal === undefined ? describeModel(model, judged) : { error: refusal.error }),
     };
     if (entry.settled) judgedBefore.set(model, entry);
     return entry;
   };
+
+  const tell = ({ record, files = [] }: Entry): ModelRecord | undefined =>
+    record && copyRecord(record, files.map(({ fingerprint }) => knownDigest(fingerprint)));
 
   /** Waits a little for blobs that changed to be read again; until they are, their model is not offered. */
   const recheck = async (entry: Entry, untilMs: number): Promise<Entry> => {
@@ -150,7 +159,7 @@ export function createModelIndex(options: ModelIndexOptions): ModelIndex {
     async list() {
       const { entries } = await refresh();
       return [...entries.values()]
-        .flatMap(({ record }) => record === undefined ? [] : [copyRecord(record)])
+        .flatMap((entry) => tell(entry) ?? [])
         .sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     async get(id) {
@@ -164,7 +173,8 @@ export function createModelIndex(options: ModelIndexOptions): ModelIndex {
         entry = await find(found);
       }
       if (entry?.error !== undefined) throw refused(entry.id, entry.error);
-      if (entry?.record !== undefined) return copyRecord(entry.record);
+      const record = entry && tell(entry);
+      if (record !== undefined) return record;
       throw createNotFound(id, index.entries);
     },
     async problems() {

@@ -306,7 +306,8 @@ export async function openJobs(options: JobRunnerOptions): Promise<JobRunner> {
 }
 
 function wrongState({ job }: JobEntry, verb: string): AppError {
-  return new AppError("CONFLICT", `The job is ${job.status}: you cannot ${verb} it`, {
+  const state = job.status === "failed" ? "has failed" : `is ${job.status}`;
+  return new AppError("CONFLICT", `The job ${state}: you cannot ${verb} it`, {
     details: { status: job.status },
   });
 }

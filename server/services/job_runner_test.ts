@@ -45,7 +45,10 @@ async function open(
   const failed = (error: unknown) => void failures.push(error);
   const jobs = await openJobs({
     store: createJobStore({ db, server, failed }),
-    kinds: { "model.pull": work, "model.verify": createWork(1).work },
+    kinds: {
+      ...{ "model.pull": work, "model.verify": createWork(1).work },
+      "engine.add": createWork(1).work,
+    },
     failed,
     eventEveryMs: 20,
     ...options,
@@ -160,7 +163,10 @@ testOnEngines("openJobs", async (t, db) => {
     const { work, runs } = createWork(1);
     const discarding = Promise.withResolvers<void>();
     await using bench = await open(db, {
-      kinds: { "model.pull": { ...work, discard: () => discarding.promise }, "model.verify": work },
+      kinds: {
+        ...{ "model.pull": { ...work, discard: () => discarding.promise } },
+        ...{ "model.verify": work, "engine.add": work },
+      },
     });
     await bench.add("first");
     const { id } = await bench.add("second");
@@ -247,7 +253,7 @@ testOnEngines("openJobs", async (t, db) => {
   await step("work that does not let go does not keep the server", async () => {
     const stuck: JobWork = { concurrency: 1, run: () => new Promise(() => {}) };
     const bench = await open(db, {
-      kinds: { "model.pull": stuck, "model.verify": stuck },
+      kinds: { "model.pull": stuck, "model.verify": stuck, "engine.add": stuck },
       stopMs: 20,
     });
     const { id } = await bench.add();
@@ -257,7 +263,7 @@ testOnEngines("openJobs", async (t, db) => {
     for (const [verb, status] of [["pause", "paused"], ["cancel", "cancelled"]] as const) {
       await db.sql`delete from jobs`;
       const bench = await open(db, {
-        kinds: { "model.pull": stuck, "model.verify": stuck },
+        kinds: { "model.pull": stuck, "model.verify": stuck, "engine.add": stuck },
         stopMs: 20,
       });
       const { id } = await bench.add();

@@ -47,7 +47,8 @@ export function createModelFiles({ library }: ModelFilesDeps): ModelFiles {
         const { digest, size } = await library.digest(file);
         return { name: file.name, size, digest };
       }));
-      return { model, files };
+      // What was read only now may be what was trusted.
+      return { model: model.changedSinceTrusted ? await library.get(model.id) : model, files };
     },
     async find(modelId, name) {
       const model = await library.get(modelId);

@@ -12,7 +12,7 @@ import {
 import type {
   Garbage,
   GarbageOptions,
-  ModelLibrary,
+  ModelOrigin,
   ModelProblem,
   ModelRecord,
 } from "../../models/model.ts";
@@ -22,8 +22,9 @@ import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { Job } from "../../plugins/runtime/contract/job.ts";
 import type { JobRunner } from "./job_runner.ts";
 import { isLive } from "./jobs.ts";
-import { checkInputSchema } from "./model_checks.ts";
+import { type CheckInput, checkInputSchema } from "./model_checks.ts";
 import { findModel, isSameSource, type PullInput, pullInputSchema } from "./model_pulls.ts";
+import type { TrustedLibrary } from "./trusted_models.ts";
 
 export interface ModelKeeper {
   /**
@@ -34,6 +35,10 @@ export interface ModelKeeper {
   pull(asked: PullRequest, by: PullCaller): Promise<{ job: Job; isNew: boolean }>;
   /** Begins to read a model again, or answers the job that does. */
   verify(modelId: string, userId: string): Promise<Job>;
+  /** Lets native engines open the model as it is; files that nobody has read yet are read first, by the job. */
+  trust(modelId: string, userId: string): Promise<{ model: ModelRecord } | { job: Job }>;
+  /** Holds for who opens it from now on. CONFLICT for what came with bkg. */
+  distrust(modelId: string): Promise<ModelRecord>;
   pin(id: string, pinned: boolean): Promise<ModelRecord>;
   remove(id: string, options: { force: boolean }): Promise<{ freedBytes: number }>;
   collectGarbage(options: Pick<GarbageOptions, "unusedDays" | "dryRun">): Promise<Garbage>;
@@ -78,7 +83,7 @@ export interface CatalogEntry extends CatalogModel {
 }
 
 export interface ModelKeeperDeps {
-  library: ModelLibrary;
+  library: TrustedLibrary;
   jobs: JobRunner;
   facts(): Promise<MachineFacts>;
   /** Of all files in bkg's store, and of its disk. */
@@ -112,6 +117,26 @@ export function createModelKeeper(deps: ModelKeeperDeps): ModelKeeper {
     if (pulled !== undefined || source.kind !== "hub" || source.revision !== "main") return pulled;
     const name = source.variant === undefined ? source.repo : `${source.repo}:${source.variant}`;
     return models.find(({ id }) => id.toLowerCase() === name.toLowerCase());
+  }
+
+  function findCheck({ modelId, trust }: CheckInput): Job | undefined {
+    return jobs.search((job, input) => {
+      const { data: asked } = checkInputSchema.safeParse(input);
+      return job.kind === "model.verify" && isLive(job) &&
+        asked?.modelId === modelId && asked.trust === trust;
+    });
+  }
+
+  async function check(asked: CheckInput, userId: string): Promise<Job> {
+    const running = findCheck(asked);
+    if (running?.status === "paused") return await jobs.resume(running.id);
+    return running ?? await jobs.add({
+      kind: "model.verify",
+      title: asked.modelId,
+      modelId: asked.modelId,
+      input: asked,
+      createdBy: userId,
+    });
   }
 
   async function machine(): Promise<Machine> {
@@ -156,18 +181,29 @@ export function createModelKeeper(deps: ModelKeeperDeps): ModelKeeper {
     async verify(modelId, userId) {
       // By the id that it really has.
       const { id } = await nameOf(modelId);
-      const running = jobs.search((job, input) =>
-        job.kind === "model.verify" && isLive(job) &&
-        checkInputSchema.safeParse(input).data?.modelId === id
-      );
-      if (running?.status === "paused") return await jobs.resume(running.id);
-      return running ?? await jobs.add({
-        kind: "model.verify",
-        title: id,
-        modelId: id,
-        input: { modelId: id },
-        createdBy: userId,
-      });
+      return await check({ modelId: id, trust: false }, userId);
+    },
+    async trust(modelId, userId) {
+      const model = await library.get(modelId);
+      const { id, files, trusted } = model;
+      if (trusted) return { model };
+      const digests = files.flatMap(({ digest }) => digest ?? []);
+      if (digests.length < files.length) {
+        return { job: await check({ modelId: id, trust: true }, userId) };
+      }
+      await library.trust(id, digests);
+      return { model: await library.get(id) };
+    },
+    async distrust(modelId) {
+      const { id, origin } = await nameOf(modelId);
+      if (origin === "demo") {
+        throw new AppError("CONFLICT", `Model ${JSON.stringify(id)} came with bkg: it is trusted`);
+      }
+      // First: what is being read would be marked after all.
+      const running = findCheck({ modelId: id, trust: true });
+      if (running !== undefined) await jobs.cancel(running.id);
+      await library.distrust(id);
+      return await library.get(id);
     },
     pin: (id, pinned) => library.pin(id, pinned),
     remove: (id, options) => library.remove(id, options),
@@ -205,7 +241,7 @@ export function createModelKeeper(deps: ModelKeeperDeps): ModelKeeper {
   };
 
   /** A damaged model is verified too: that is how it is seen. */
-  async function nameOf(id: string): Promise<{ id: string }> {
+  async function nameOf(id: string): Promise<{ id: string; origin?: ModelOrigin }> {
     try {
       return await library.get(id);
     } catch (error) {
@@ -228,7 +264,7 @@ function readFacts(
   };
 }
 
-/** Native engines are not served yet. */
+/** What runs for anybody; native code takes about the memory that WebAssembly does. */
 const backends = ["wasm", "webgpu"] as const;
 
 function requireFile(path: string, mayReadFiles: boolean): void {

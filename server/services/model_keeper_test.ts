@@ -4,6 +4,7 @@ import { openTestDatabase } from "../testing/test_database.ts";
 import { openJobs } from "./job_runner.ts";
 import { createJobStore } from "./job_store.ts";
 import { createModelKeeper } from "./model_keeper.ts";
+import { createTrustedLibrary } from "./trusted_models.ts";
 
 const notAsked = () => Promise.reject(new Error("not asked"));
 const by = { userId: "ada", mayReadFiles: false };
@@ -34,12 +35,12 @@ Deno.test("createModelKeeper: a job with an input that nobody can read stands in
 /** Jobs that never begin. */
 async function open(folder: string) {
   const database = await openTestDatabase();
-  const library = await openLibrary(folder);
+  const library = createTrustedLibrary({ library: await openLibrary(folder), db: database.db });
   const failed = (error: unknown) => assert.fail(String(error));
   const idle = { concurrency: 1, run: notAsked };
   const jobs = await openJobs({
     store: createJobStore({ db: database.db, server: "here", failed }),
-    kinds: { "model.pull": idle, "model.verify": idle },
+    kinds: { "model.pull": idle, "model.verify": idle, "engine.add": idle },
     failed,
   });
   const keeper = createModelKeeper({

@@ -7,10 +7,11 @@ import type { ModelLibrary, ModelRecord } from "../../models/model.ts";
 import { downloadFiles } from "../../models/pull/download.ts";
 import type { PullNetwork } from "../../models/pull/network.ts";
 import { planPull, type PullPlan } from "../../models/pull/plan.ts";
-import { formatSource, type ModelSource, parseSource } from "../../models/source.ts";
+import { formatSource, type ModelSource, parseSource, publicHub } from "../../models/source.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { JobWork, RunningJob } from "./jobs.ts";
 import { createModelTurns } from "./model_turns.ts";
+import type { TrustedLibrary } from "./trusted_models.ts";
 
 /** What a pull job keeps; the source as it was given, which may hold a signed address. */
 export const pullInputSchema = z.object({
@@ -26,9 +27,9 @@ export const pullInputSchema = z.object({
 export type PullInput = z.infer<typeof pullInputSchema>;
 
 export interface ModelPullsDeps {
-  library: ModelLibrary;
+  library: ModelLibrary & Pick<TrustedLibrary, "trust">;
   network: PullNetwork;
-  catalog: readonly Pick<CatalogModel, "source" | "task">[];
+  catalog: readonly Pick<CatalogModel, "source" | "task" | "digest">[];
   /** Where the store is. */
   freeBytes(): Promise<number>;
   /** The hub whose pages are sources too. */
@@ -71,7 +72,11 @@ export function createModelPulls(deps: ModelPullsDeps): JobWork {
       return await bring(plan, { asked, job });
     }
     for (const { path, digest } of fetched) await library.blobs.adopt(path, digest);
-    const task = taskOf(asked.source, deps) ?? plan.task;
+    const entry = findEntry(asked.source, deps);
+    const task = entry?.task ?? plan.task;
+    const digests = files.map(({ digest }) => digest);
+    // Before it is a model: a mark that is left alone does nothing, and a pull that went through is not repeated.
+    if (isPromised(entry, digests, endpoint)) await library.trust(plan.id, digests);
     const model = await library.put({
       version: 1,
       id: plan.id,
@@ -187,11 +192,18 @@ function hasFiles({ files }: ModelRecord, plan: PullPlan): boolean {
   );
 }
 
-function taskOf(
-  source: string,
-  { catalog, endpoint }: ModelPullsDeps,
-): CatalogModel["task"] | undefined {
-  return catalog.find((entry) => isSameSource(entry.source, source, endpoint))?.task;
+function findEntry(source: string, { catalog, endpoint }: ModelPullsDeps) {
+  return catalog.find((entry) => isSameSource(entry.source, source, endpoint));
+}
+
+/** Whether it is what the catalogue means: on another hub anyone may have taken its names. */
+function isPromised(
+  entry: Pick<CatalogModel, "digest"> | undefined,
+  [weights]: readonly string[],
+  endpoint: string,
+): boolean {
+  if (entry === undefined || endpoint !== publicHub) return false;
+  return entry.digest === null || entry.digest === weights;
 }
 
 function sum(values: readonly number[]): number {

@@ -1,33 +1,46 @@
-// The models of a server and the work on them, joined: the library on its disk, the way to a hub, jobs. Caller: compose.
+// The models and native engines of a server and the work on them, joined: the library on its disk, the way to a hub,
+// jobs. Caller: compose.
 
 import { join } from "node:path";
 import { statfs } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { catalog } from "../../models/catalog.ts";
 import { createPullNetwork } from "../../models/pull/network.ts";
-import { openModelLibrary } from "../../models/store/library.ts";
+import { type OpenModelLibrary, openModelLibrary } from "../../models/store/library.ts";
 import { projectRoot } from "../build/bundles.ts";
 import type { Config } from "../config.ts";
 import type { Db } from "../db/db.ts";
+import type { EngineStore } from "../engines/engine_store.ts";
+import { findRegistry } from "../engines/registry.ts";
 import type { Logger } from "../log.ts";
+import { createEngineAdds } from "./engine_adds.ts";
+import { createEngineKeeper } from "./engine_keeper.ts";
 import { openJobs } from "./job_runner.ts";
 import { createJobStore } from "./job_store.ts";
 import { createMachine } from "./machine.ts";
 import { createModelChecks } from "./model_checks.ts";
-import { createModelFiles } from "./model_files.ts";
 import { createModelKeeper } from "./model_keeper.ts";
 import { createModelPulls } from "./model_pulls.ts";
 import { readServerId } from "./server_id.ts";
+import type { TrustedLibrary } from "./trusted_models.ts";
 
 type ModelsConfig = Pick<
   Config,
-  "dataDir" | "modelPaths" | "modelCaches" | "hubEndpoint" | "privateHosts" | "offline"
+  | "dataDir"
+  | "modelPaths"
+  | "modelCaches"
+  | "hubEndpoint"
+  | "privateHosts"
+  | "offline"
+  | "npmRegistry"
 >;
 
 /** What needs no database: it is opened beside. */
-export async function openModels({ config, log }: { config: ModelsConfig; log: Logger }) {
+export function openModels(
+  { config, log }: { config: ModelsConfig; log: Logger },
+): Promise<OpenModelLibrary> {
   const { dataDir, modelPaths, modelCaches } = config;
-  const library = await openModelLibrary({
+  return openModelLibrary({
     folder: join(dataDir, "models"),
     modelPaths,
     caches: modelCaches,
@@ -35,11 +48,10 @@ export async function openModels({ config, log }: { config: ModelsConfig; log: L
     digestCache: join(dataDir, "cache", "digests.json"),
     log,
   });
-  return { library, files: createModelFiles({ library }) };
 }
 
 export interface ModelWorkOptions {
-  library: Awaited<ReturnType<typeof openModels>>["library"];
+  library: TrustedLibrary;
   config: ModelsConfig;
   db: Db;
   /** HF_TOKEN; a secret. */
@@ -50,12 +62,15 @@ export interface ModelWorkOptions {
   bundles: string;
   /** The memory limit of the plugin that loads language models. */
   pluginMemoryBytes(): number | undefined;
+  engines: EngineStore;
+  /** Lets plugins that run take up engines that came or went. */
+  enginesChanged(): Promise<void>;
   log: Logger;
 }
 
 /** The jobs, which go on at once, and what people do to models. */
 export async function openModelWork(options: ModelWorkOptions) {
-  const { library, config, db, hubToken, log } = options;
+  const { library, config, db, hubToken, engines, enginesChanged: changed, log } = options;
   const { dataDir, hubEndpoint: endpoint, privateHosts, offline } = config;
   const folder = join(dataDir, "models");
   const { freeBytes = async () => (await measureDisk(folder)).freeBytes } = options;
@@ -73,6 +88,10 @@ export async function openModelWork(options: ModelWorkOptions) {
     kinds: {
       "model.pull": createModelPulls({ library, network, catalog, freeBytes, endpoint }),
       "model.verify": createModelChecks({ library }),
+      "engine.add": createEngineAdds({
+        ...{ store: engines, network, freeBytes, changed },
+        registry: await findRegistry(config, options.bundles),
+      }),
     },
     failed,
   });
@@ -88,8 +107,10 @@ export async function openModelWork(options: ModelWorkOptions) {
     offline,
     endpoint,
   });
+  const engineKeeper = createEngineKeeper({ store: engines, jobs, offline, changed });
+  await engineKeeper.sweep().catch(failed);
   jobs.start();
-  return { jobs, keeper };
+  return { jobs, keeper, engineKeeper };
 }
 
 async function measureDisk(folder: string): Promise<{ freeBytes: number; totalBytes: number }> {

@@ -1,4 +1,4 @@
-// `bkg model ...`: the models of the server; its actions are in model_list.ts, model_pull.ts and model_upkeep.ts.
+// `bkg model ...`: the models of the server; its actions are in model_*.ts beside.
 
 import { type Client, connect } from "../client.ts";
 import {
@@ -11,16 +11,18 @@ import {
 } from "../command.ts";
 import { listCatalog, listModels, showModel } from "./model_list.ts";
 import { pullModel, requireSource } from "./model_pull.ts";
+import { distrustModel, trustModel } from "./model_trust.ts";
 import { collectGarbage, pinModel, removeModel, verifyModel } from "./model_upkeep.ts";
 
 export const model: Command = {
   name: "model",
-  summary: "Pull, list, verify and remove models.",
+  summary: "Pull, list, verify, trust and remove models.",
   usage: [
     "model list [--catalog]",
     "model show MODEL",
     "model pull SOURCE [--id ID] [--detach]",
     "model verify MODEL",
+    "model trust MODEL, model untrust MODEL",
     "model rm MODEL [--force]",
     "model pin MODEL, model unpin MODEL",
     "model gc [--unused DAYS] [--dry-run]",
@@ -38,6 +40,8 @@ export const model: Command = {
     "SOURCE is owner/name, owner/name:Q8_0, owner/name@revision:file.gguf on the Hugging Face hub",
     "(HF_ENDPOINT, HF_TOKEN), an id of the catalog, a URL, or a file. A pull is a job of the server:",
     "Ctrl-C pauses it, and the same command goes on with it, also after the server was stopped.",
+    "Native engines open trusted models alone: what came with bkg, what was pulled as the catalog",
+    "names it, and what you trust. A file that changes is trusted no more.",
   ],
   async run(args, io) {
     const [name, subject] = args.positionals;
@@ -77,6 +81,8 @@ const actions: Record<string, (action: ModelAction) => Promise<number>> = {
   show: showModel,
   pull: pullModel,
   verify: verifyModel,
+  trust: trustModel,
+  untrust: distrustModel,
   rm: removeModel,
   pin: (action) => pinModel(action, true),
   unpin: (action) => pinModel(action, false),

@@ -30,7 +30,7 @@ export async function listModels({ args, io, connect }: ModelAction): Promise<nu
     bytesText(model.size),
     model.quantization,
     countText(model.parameterCount),
-    model.pinned ? `${places[model.origin]}, pinned` : places[model.origin],
+    [places[model.origin], ...marks(model)].join(", "),
   ]);
   if (rows.length > 0) {
     io.out(table([["ID", "TASK", "SIZE", "QUANTIZATION", "PARAMETERS", "WHERE"], ...rows]));
@@ -80,7 +80,8 @@ export async function showModel({ args, io, subject, connect }: ModelAction): Pr
     ["context", model.contextLength === undefined ? undefined : `${model.contextLength} tokens`],
     ["chat template", model.chatTemplate ? "yes" : "no"],
     ["license", model.license],
-    ["where", model.pinned ? `${places[model.origin]}, pinned` : places[model.origin]],
+    ["where", [places[model.origin], ...model.pinned ? ["pinned"] : []].join(", ")],
+    ["trusted", trustText(model)],
     ["source", model.source],
     ["size", bytesText(model.size)],
   ];
@@ -88,6 +89,20 @@ export async function showModel({ args, io, subject, connect }: ModelAction): Pr
   io.out("\n");
   io.out(table(model.files.map(({ name, size, digest }) => [name, bytesText(size), digest])));
   return exitCodes.ok;
+}
+
+/** Beside where it lies; what came with bkg is trusted without a word. */
+function marks({ origin, pinned, trusted, changedSinceTrusted }: ModelView): string[] {
+  return [
+    ...(pinned ? ["pinned"] : []),
+    ...(trusted && origin !== "demo" ? ["trusted"] : []),
+    ...(changedSinceTrusted ? ["changed since it was trusted"] : []),
+  ];
+}
+
+function trustText({ trusted, changedSinceTrusted }: ModelView): string {
+  if (trusted) return "yes: native engines may open it";
+  return changedSinceTrusted ? "no: its files changed since it was" : "no";
 }
 
 interface CatalogEntry extends CatalogModel {

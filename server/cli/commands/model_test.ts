@@ -18,6 +18,7 @@ Deno.test("bkg model: mistakes on the command line are told, and nothing is aske
       [["model", "pul"], /did you mean "pull"/],
       [["model", "pull"], /needs a SOURCE, such as owner\/name/],
       [["model", "rm"], /needs a MODEL/],
+      [["model", "trust"], /needs a MODEL/],
       [["model", "gc", "--unused", "soon"], /is a number of days/],
     ] as const
   ) {
@@ -62,6 +63,39 @@ Deno.test("bkg model: a model is pulled, shown, verified, pinned and removed", a
   assert.match((await bkg(["model", "rm", id])).out, /3\.1 MB are free again/);
   assert.equal((await bkg(["model", "show", id])).code, 1);
   assert.match((await bkg(["model", "gc", "--dry-run"])).out, /^Would remove 0 models/);
+});
+
+Deno.test("bkg model trust: a file of one's own is read, trusted, and not once it is another", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });
+  try {
+    const path = join(dataDir, "models/ada/mine.gguf");
+    await Deno.mkdir(join(path, ".."), { recursive: true });
+    await Deno.copyFile(demo, path);
+    await using server = await startComposed({}, { dataDir });
+    const { bkg } = terminal(server);
+    const trusted = async () => /^trusted +(.+)$/m.exec((await bkg(["model", "show", "mine"])).out);
+
+    assert.match((await bkg(["model", "list"])).out, /^mine .*a folder$/m);
+    const { code, out, err } = await bkg(["model", "trust", "mine"]);
+    assert.deepEqual([code, out], [0, "Trusted mine\n"], err);
+    assert.match(err, /^Reading 100 % .*3\.1 MB of 3\.1 MB|^Done 100 %/m);
+    assert.match((await bkg(["model", "list"])).out, /^mine .*a folder, trusted$/m);
+    assert.equal((await trusted())?.[1], "yes: native engines may open it");
+    assert.equal((await bkg(["model", "trust", "mine"])).out, "Trusted mine\n");
+
+    const bytes = await Deno.readFile(path);
+    bytes[bytes.length - 1]! ^= 1;
+    await Deno.writeFile(`${path}.new`, bytes);
+    await Deno.rename(`${path}.new`, path);
+    assert.match((await bkg(["model", "list"])).out, /^mine .*changed since it was trusted$/m);
+    assert.equal((await trusted())?.[1], "no: its files changed since it was");
+    assert.equal((await bkg(["model", "untrust", "mine"])).out, "Untrusted mine\n");
+    assert.equal((await trusted())?.[1], "no");
+    const refused = await bkg(["model", "untrust", "demo-stories-q8_0"]);
+    assert.deepEqual([refused.code, /came with bkg/.test(refused.err)], [1, true]);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
 });
 
 Deno.test("bkg model verify: a damaged file is named, and the exit code says so", async () => {

@@ -1,4 +1,4 @@
-// What people do to models: pull, verify, pin, remove, make room. Long work is a job; see jobs.ts.
+// What people do to models: pull, verify, trust, pin, remove, make room. Long work is a job; see jobs.ts.
 
 import type { Context, Hono } from "hono";
 import { z } from "zod";
@@ -96,6 +96,36 @@ export function modelUpkeepRoutes(
       return accepted(context.env, job, true);
     },
   );
+  hono.post(
+    "/api/models/:id/trust",
+    operation({
+      id: "trustModel",
+      summary: "Whether native engines, which hostile files attack, may open a model",
+      description: "A mark is of the model's files as they are: one that changes is trusted no " +
+        "more. Answers the model; or, when files must be read first, 202 and the job that reads " +
+        "and then marks them. Taken away, it holds for who opens the model from now on.",
+      tag: "models",
+      scope: "models:manage",
+      input: trustSchema,
+      output: z.union([modelSchema, jobSchema]),
+    }),
+    async (context) => {
+      const { env } = context;
+      const { trusted } = validate(trustSchema, await body.json(context.req.raw));
+      const id = idOf(context);
+      const done = await audited(env, audit, {
+        action: trusted ? "model.trust" : "model.untrust",
+        object: () => `model:${id}`,
+        run: async () =>
+          trusted
+            ? await modelKeeper.trust(id, env.principal!.id)
+            : { model: await modelKeeper.distrust(id) },
+      });
+      return "job" in done
+        ? accepted(env, done.job, true)
+        : json(env, publicModel(done.model, env.principal!));
+    },
+  );
   hono.put(
     "/api/models/:id/pin",
     operation({
@@ -156,4 +186,5 @@ const garbageOptionsSchema = z.strictObject({
   unusedDays: z.int().min(0).max(36_500).optional(),
   dryRun: z.boolean().default(false),
 });
+const trustSchema = z.strictObject({ trusted: z.boolean() });
 const pinSchema = z.strictObject({ pinned: z.boolean() });

@@ -93,6 +93,12 @@ export const modelSchema = z.object({
     vocabSize: z.number(),
   }).optional().meta({ description: "what its memory is estimated by" }),
   source: z.string().optional().meta({ description: "where it was pulled from" }),
+  trusted: z.boolean().optional().meta({
+    description: "whether native engines may open it: came with bkg, of the catalogue, or marked",
+  }),
+  changedSinceTrusted: z.literal(true).optional().meta({
+    description: "marked as trusted, but with other files, or they were not read since",
+  }),
   pinned: z.boolean(),
   createdAtMs: z.number(),
   usedAtMs: z.number().optional().meta({ description: "to the hour" }),
