@@ -15,7 +15,9 @@ import { AppError } from "../../plugins/runtime/contract/error.ts";
 import type { BootSpec } from "../../plugins/runtime/boot/spec.ts";
 import type { CellAddress, ControlOrder, ControlReport, StartOrder } from "./start_order.ts";
 import { createFileReads, type FileReads } from "./file_reads.ts";
+import { openLlama } from "./native/llama.ts";
 import { createNativeEngines } from "./native/native_engines.ts";
+import { openOnnxruntime } from "./native/onnxruntime.ts";
 
 /** Runs the cell until its host goes away or ends it. */
 export async function runCell(): Promise<never> {
@@ -32,7 +34,7 @@ export async function runCell(): Promise<never> {
   const files = createFileReads(`${order.bundles}/engines`);
   const native = createNativeEngines({
     installed: order.native,
-    engines: {},
+    engines: { llama: openLlama, onnxruntime: openOnnxruntime },
     files,
     bundles: order.bundles,
   });

@@ -7,6 +7,7 @@ import type {
   Cell,
   CellExit,
   CellExitReason,
+  CellFile,
   CellSpec,
   CellUsage,
   Enforcement,
@@ -75,11 +76,8 @@ export class CellProcess implements Cell {
     await Promise.race([gaveUp, this.#openPipe(pipe, door.token)]);
   }
 
-  openFile(
-    handle: number,
-    { path, size, trusted }: { path: string; size: number; trusted: boolean },
-  ): void {
-    this.#order({ kind: "open", handle, path, size, trusted });
+  openFile(handle: number, { path, size, trusted, fingerprint }: CellFile): void {
+    this.#order({ kind: "open", handle, path, size, trusted, fingerprint });
   }
 
   closeFile(handle: number): void {

@@ -49,15 +49,25 @@ export function cellCommand(options: CellCommandOptions): Deno.Command {
 function closedDoors({ folder, gpu }: CellCommandOptions): Record<string, string> {
   return {
     DENO_DIR: join(folder, noFolderName, "deno"),
-    ...(gpu ? {} : { DENO_WEBGPU_BACKEND: "none" }),
+    ...(gpu ? confinedDriver(folder) : { DENO_WEBGPU_BACKEND: "none" }),
+  };
+}
+
+/** A driver's code is not gated: what it would keep on the disk for the next process stays out of other cells' reach. */
+function confinedDriver(folder: string): Record<string, string> {
+  return {
+    XDG_RUNTIME_DIR: folder,
+    MESA_SHADER_CACHE_DISABLE: "true",
+    __GL_SHADER_DISK_CACHE: "0",
   };
 }
 
 /**
- * glibc: large pieces of memory are the system's own again once they are free. Left alone it learns from the first one
- * that is freed to keep all later ones of that size, so that an unloaded model would go on to weigh what it did.
+ * glibc: pieces of memory above 32 KiB are the system's own again once they are free. Left alone it learns from the first
+ * one that is freed to keep all later ones of that size, and what compiled a model's code stays in its arenas, so that an
+ * unloaded model would go on to weigh what it did (docs/benchmarks.md, Unload).
  */
-const frugalMemory = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
+const frugalMemory = { MALLOC_MMAP_THRESHOLD_: "32768", MALLOC_TRIM_THRESHOLD_: "131072" };
 
 function cellArguments(options: CellCommandOptions): string[] {
   const { address, bundles, folder, reads, native, limits, self } = options;

@@ -3,8 +3,10 @@
 
 import { engineAssets } from "../../plugins/runtime/contract/engine_assets.ts";
 import { AppError } from "../../plugins/runtime/contract/error.ts";
+import { fingerprintOf } from "../../plugins/runtime/contract/file_fingerprint.ts";
+import type { CellFile } from "../../plugins/runtime/host/cell.ts";
 
-interface OpenFile extends HostFile {
+interface OpenFile extends CellFile {
   file: Promise<ReadFile> | undefined;
   /** Seek and read are two steps: reads of one file take turns. */
   turn: Promise<unknown>;
@@ -12,16 +14,8 @@ interface OpenFile extends HostFile {
 
 interface ReadFile {
   file: Deno.FsFile;
-  /** Of its last changes, when it was opened. */
-  times: string;
-}
-
-/** A file as the host opened it. */
-export interface HostFile {
-  readonly path: string;
-  readonly size: number;
-  /** Whether machine code may read it: hostile files attack that. */
-  readonly trusted: boolean;
+  /** When it was opened. */
+  fingerprint: string;
 }
 
 export type FileReads = ReturnType<typeof createFileReads>;
@@ -31,18 +25,37 @@ const assetNames: ReadonlySet<unknown> = new Set(Object.values(engineAssets).fla
 
 export function createFileReads(assets: string) {
   const files = new Map<unknown, OpenFile>();
+  /** The file, where machine code may read it. */
+  const findTrusted = async (handle: unknown): Promise<OpenFile> => {
+    const open = files.get(handle);
+    if (open === undefined) throw new AppError("NOT_FOUND", "The file is not open");
+    if (!open.trusted) throw untrusted();
+    open.file ??= openFile(open);
+    await open.file.catch(hidePath);
+    return open;
+  };
+  const readInto = (bytes: Uint8Array<ArrayBuffer>, open: OpenFile, offset: number) => {
+    const result = open.turn.then(() => readRange(open, offset, bytes)).catch(hidePath);
+    open.turn = result.catch(() => {});
+    return result;
+  };
   return {
-    open(handle: number, { path, size, trusted }: HostFile): void {
-      files.set(handle, { path, size, trusted, file: undefined, turn: Promise.resolve() });
+    open(handle: number, { path, size, trusted, fingerprint }: CellFile): void {
+      const state = { file: undefined, turn: Promise.resolve() };
+      files.set(handle, { path, size, trusted, fingerprint, ...state });
     },
     /** For native engines, which read the file themselves. Throws NOT_FOUND, FORBIDDEN, or INVALID_MODEL where it changed. */
     async trustedPath(handle: unknown): Promise<string> {
-      const open = files.get(handle);
-      if (open === undefined) throw new AppError("NOT_FOUND", "The file is not open");
-      if (!open.trusted) throw untrusted();
-      open.file ??= openFile(open);
-      await open.file.catch(hidePath);
+      const open = await findTrusted(handle);
+      // By its path it may be another one by now.
+      const found = await Deno.stat(open.path).catch(hidePath);
+      if (fingerprintOf(found) !== (await open.file)?.fingerprint) throw changed();
       return open.path;
+    },
+    /** The whole file, for native engines that take bytes. Throws as trustedPath does, and OUT_OF_MEMORY. */
+    async trustedBytes(handle: unknown): Promise<Uint8Array<ArrayBuffer>> {
+      const open = await findTrusted(handle);
+      return await readInto(allocate(open.size), open, 0);
     },
     close(handle: number): void {
       const open = files.get(handle);
@@ -61,9 +74,7 @@ export function createFileReads(assets: string) {
       if (length > maxReadBytes) {
         throw new AppError("PAYLOAD_TOO_LARGE", `One read takes at most ${maxReadBytes} bytes`);
       }
-      const result = open.turn.then(() => readRange(open, offset, length)).catch(hidePath);
-      open.turn = result.catch(() => {});
-      return result;
+      return readInto(allocate(length), open, offset);
     },
     async asset(name: unknown): Promise<Uint8Array<ArrayBuffer>> {
       if (!assetNames.has(name)) throw new AppError("NOT_FOUND", `No asset "${name}"`);
@@ -72,43 +83,49 @@ export function createFileReads(assets: string) {
   };
 }
 
+function allocate(size: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new AppError("OUT_OF_MEMORY", `There is no memory for ${size} bytes of a file`, {
+      cause,
+    });
+  }
+}
+
+/** Fills `bytes`. */
 async function readRange(
   open: OpenFile,
   offset: number,
-  length: number,
+  bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   open.file ??= openFile(open);
-  const { file, times } = await open.file;
+  const { file, fingerprint } = await open.file;
   await file.seek(offset, Deno.SeekMode.Start);
-  const bytes = new Uint8Array(length);
   let filled = 0;
-  while (filled < length) {
+  while (filled < bytes.length) {
     const count = await file.read(bytes.subarray(filled));
     if (count === null) throw changed();
     filled += count;
   }
   // Bytes of two versions make no model.
-  const stat = await file.stat();
-  if (stat.size !== open.size || describeTimes(stat) !== times) throw changed();
+  if (fingerprintOf(await file.stat()) !== fingerprint) throw changed();
   return bytes;
 }
 
-/** The file, if it has the size that the host knows of it. */
-async function openFile({ path, size }: OpenFile): Promise<ReadFile> {
+/** The file, if it is what the host knows of it. */
+async function openFile({ path, size, fingerprint }: OpenFile): Promise<ReadFile> {
   const file = await Deno.open(path, { read: true });
   try {
     const stat = await file.stat();
+    const found = fingerprintOf(stat);
     if (!stat.isFile || stat.size !== size) throw changed();
-    return { file, times: describeTimes(stat) };
+    if (fingerprint !== undefined && fingerprint !== found) throw changed();
+    return { file, fingerprint: found };
   } catch (error) {
     file.close();
     throw error;
   }
-}
-
-/** The second catches a change that was dated back. */
-function describeTimes({ mtime, ctime }: Deno.FileInfo): string {
-  return `${mtime?.getTime()} ${ctime?.getTime()}`;
 }
 
 function changed(): AppError {

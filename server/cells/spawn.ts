@@ -22,7 +22,7 @@ export interface SpawnDeps {
   modelFolders: readonly string[];
   watch: CellWatch;
   /** The native engines that the operator added, as they are when a cell starts. Default none. */
-  nativeEngines?: () => readonly InstalledEngine[];
+  nativeEngines?: () => readonly InstalledEngine[] | Promise<readonly InstalledEngine[]>;
   /** Whether cells may load the GPU's driver, for WebGPU. Default no. */
   gpu?: () => boolean;
   /** What this system's processes cannot start without; a cell inherits nothing else. */
@@ -45,6 +45,11 @@ export function createSpawnCell(deps: SpawnDeps): SpawnCell {
   return (spec, { signal }) => spawnCell(deps, spec, signal);
 }
 
+/** Permissions know no links, and machine code is found by its real path. */
+function resolveFolder(engine: InstalledEngine): InstalledEngine {
+  return { ...engine, folder: Deno.realPathSync(engine.folder) };
+}
+
 async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): Promise<Cell> {
   signal.throwIfAborted();
   const folder = join(tmpdir(), cellName());
@@ -59,7 +64,9 @@ async function spawnCell(deps: SpawnDeps, spec: CellSpec, signal: AbortSignal): 
     const memory = limitMemory(spec, deps.memoryHolds);
     cleanups.defer(() => memory.release());
     const reads = spec.readsModels || spec.engines.length > 0;
-    const native = spec.engines.length > 0 ? deps.nativeEngines?.() ?? [] : [];
+    const native = spec.engines.length > 0
+      ? (await deps.nativeEngines?.() ?? []).map(resolveFolder)
+      : [];
     const order: StartOrder = {
       address: door.address,
       token,

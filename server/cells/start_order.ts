@@ -1,6 +1,7 @@
 // What the host tells a new cell on its standard input, one JSON line, before anything else.
 
 import type { EngineName } from "../../plugins/runtime/contract/manifest.ts";
+import type { CellFile } from "../../plugins/runtime/host/cell.ts";
 import type { InstalledEngine } from "./native/native_engines.ts";
 
 export interface StartOrder {
@@ -28,7 +29,7 @@ export type CellAddress =
 /** Control frames from the host to the cell's main. */
 export type ControlOrder =
   | { kind: "ping"; id: number }
-  | { kind: "open"; handle: number; path: string; size: number; trusted: boolean }
+  | { kind: "open"; handle: number } & CellFile
   | { kind: "close"; handle: number };
 
 /** Control frames from the cell's main to the host; as untrusted as all that comes from a cell. */

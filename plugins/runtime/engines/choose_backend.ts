@@ -1,14 +1,14 @@
 // Which backend a load gets: what was asked for, or an error that says why not. Nothing falls back in silence.
 
 import { AppError } from "../contract/error.ts";
-import type { NativeEngineName } from "../contract/native_engine.ts";
+import type { NativeEngineName, NativeVariant } from "../contract/native_engine.ts";
 import type { Backend, EngineHost, NativeHost, OpenModel, WantedBackend } from "./engine.ts";
 
 export type Chosen =
   | { backend: Exclude<Backend, "native"> }
-  | { backend: "native"; native: NativeHost; variant: string; version: string };
+  | { backend: "native"; native: NativeHost; variant: NativeVariant; version: string };
 
-/** Throws UNSUPPORTED_FEATURE where there is no such native engine, FORBIDDEN where the model is not trusted. */
+/** Throws UNSUPPORTED_FEATURE where there is no such native engine, or the model is not trusted with it. */
 export function chooseBackend(
   wanted: WantedBackend = "wasm",
   { host, model, engine }: {
@@ -31,10 +31,21 @@ export function chooseBackend(
   if (model.trusted !== true) {
     if (wanted === "auto") return { backend: "wasm" };
     throw new AppError(
-      "FORBIDDEN",
+      "UNSUPPORTED_FEATURE",
       `The native backend opens only models that are trusted: mark it with "bkg model trust ${model.id}"`,
       { details: { backend: wanted, model: model.id } },
     );
   }
   return { backend: "native", native, variant: found.variant, version: found.version };
+}
+
+/**
+ * Whether wasm may take its place: "auto" leaves the choice to us, and native cannot take this model here, such as one
+ * in parts that do not lie side by side, or does not start at all. The plugin's log says so.
+ */
+export function mayTakeWasm(wanted: WantedBackend | undefined, error: unknown): boolean {
+  const isOpen = wanted === "auto" && error instanceof AppError &&
+    error.code === "UNSUPPORTED_FEATURE";
+  if (isOpen) console.warn(`${error.message}; "auto" takes wasm`);
+  return isOpen;
 }

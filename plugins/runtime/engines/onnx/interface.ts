@@ -1,6 +1,9 @@
 // What a plugin sees of the onnx engine (onnxruntime; any ONNX model, named tensors in and out).
 
+import type { Tensor, TensorInfo } from "../../contract/tensor.ts";
 import type { EngineInfo, LoadOptions, OpenModel } from "../engine.ts";
+
+export type { Tensor, TensorData, TensorInfo, TensorType } from "../../contract/tensor.ts";
 
 export interface OnnxEngine {
   /** Loads an ONNX model; throws INVALID_MODEL, OUT_OF_MEMORY, UNSUPPORTED_FEATURE or CANCELLED. */
@@ -12,7 +15,7 @@ export interface OnnxLoadOptions extends LoadOptions {
   file?: string;
   /** Default "all". */
   optimization?: "all" | "basic" | "disabled";
-  /** Fixes dynamic axes by their names, such as `{batch: 1}`: some backends run faster then. */
+  /** Fixes dynamic axes by their names, such as `{batch: 1}`: some backends run faster then (native checks it alone). */
   fixedAxes?: Readonly<Record<string, number>>;
   /** Called as the model's files are read. */
   progress?(readBytes: number): void;
@@ -21,13 +24,6 @@ export interface OnnxLoadOptions extends LoadOptions {
 export interface OnnxInfo extends EngineInfo {
   inputs: readonly TensorInfo[];
   outputs: readonly TensorInfo[];
-}
-
-export interface TensorInfo {
-  name: string;
-  type: TensorType;
-  /** Sizes of the axes; a dynamic one is its name, or "?" where it has none. */
-  shape: readonly (number | string)[];
 }
 
 export interface OnnxModel {
@@ -54,39 +50,3 @@ export interface OnnxResult {
   /** Milliseconds within onnxruntime. */
   runMs: number;
 }
-
-/** Numbers in row-major order. `data` of inputs is copied when their run begins: leave it alone until that run is over. */
-export interface Tensor {
-  type: TensorType;
-  dims: readonly number[];
-  data: TensorData;
-}
-
-export type TensorType =
-  | "float32"
-  | "float16"
-  | "float64"
-  | "int8"
-  | "int16"
-  | "int32"
-  | "int64"
-  | "uint8"
-  | "uint16"
-  | "uint32"
-  | "uint64"
-  | "bool"
-  | "string";
-
-/** float16 as its bits; bool as 0 and 1. */
-export type TensorData =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | string[];

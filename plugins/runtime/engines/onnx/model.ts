@@ -1,12 +1,36 @@
 // A loaded ONNX model, as its plugin has it.
 
 import { AppError } from "../../contract/error.ts";
-import type { OnnxInfo, OnnxModel } from "./interface.ts";
+import type {
+  OnnxInfo,
+  OnnxModel,
+  OnnxResult,
+  RunOptions,
+  Tensor,
+  TensorInfo,
+} from "./interface.ts";
 import { checkInputs } from "./tensor.ts";
-import type { WorkerLink } from "./worker_link.ts";
+
+/** Where the model runs: a Worker of its own, or the cell's main. */
+export interface ModelLink {
+  /** Why nothing runs any more; undefined while it does. */
+  readonly broken: AppError | undefined;
+  run(inputs: Readonly<Record<string, Tensor>>, options: RunOptions): Promise<OnnxResult>;
+  /** Rejects what waits, and gives the memory back; idempotent. */
+  end(reason: AppError): void;
+}
+
+/** A graph that is ready to run. */
+export interface LoadedGraph {
+  link: ModelLink;
+  /** Given ones. */
+  threads: number;
+  inputs: TensorInfo[];
+  outputs: TensorInfo[];
+}
 
 export function createModel(
-  { info, link, release }: { info: OnnxInfo; link: WorkerLink; release: () => void },
+  { info, link, release }: { info: OnnxInfo; link: ModelLink; release: () => void },
 ): OnnxModel {
   let unloaded = false;
   return {

@@ -1,8 +1,8 @@
 // Checks tensors against what a model takes, before onnxruntime sees them: its own words name neither side well.
 
 import { AppError } from "../../contract/error.ts";
+import { countElements, tensorArrays } from "../../contract/tensor.ts";
 import type { Tensor, TensorData, TensorInfo, TensorType } from "./interface.ts";
-import { tensorArrays } from "./tensor_arrays.ts";
 
 /** Throws INVALID_INPUT for a missing or unknown input, and for one of another type or shape. */
 export function checkInputs(
@@ -25,16 +25,6 @@ export function checkInputs(
     }
     checkTensor(tensor, info, axes);
   }
-}
-
-/** The number of elements; undefined when the dims are no sizes of a tensor. */
-export function countElements(dims: readonly number[]): number | undefined {
-  let count = 1;
-  for (const size of dims) {
-    if (!Number.isSafeInteger(size) || size < 0) return undefined;
-    count *= size;
-  }
-  return Number.isSafeInteger(count) && dims.length <= maxRank ? count : undefined;
 }
 
 /** Such as `float32[batch, 3, 320, 320]`. */
@@ -103,5 +93,3 @@ function refuse(name: string, problem: string, details: Record<string, unknown>)
 function list(names: readonly string[]): string {
   return names.slice(0, 20).map((name) => `"${name}"`).join(", ");
 }
-
-const maxRank = 8;

@@ -1,6 +1,7 @@
 // The Worker of one loaded model: onnxruntime-web, its session, one run at a time. The engine starts it from a blob.
 
 import * as ort from "onnxruntime-web";
+import type { GpuNames } from "../gpu.ts";
 import type { Tensor, TensorData, TensorInfo, TensorType } from "./interface.ts";
 import type { LoadRequest, WorkerReply, WorkerRequest } from "./worker_message.ts";
 
@@ -10,6 +11,8 @@ declare const self: {
 };
 
 let session: ort.InferenceSession | undefined;
+/** Settles when the GPU is gone; undefined without one. */
+let loss: Promise<unknown> | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
 self.addEventListener("message", ({ data }) => {
@@ -39,13 +42,14 @@ async function load(request: LoadRequest): Promise<void> {
         })),
       }),
     });
-    if (request.backend === "webgpu") await watchDevice();
+    const device = request.backend === "webgpu" ? await watchDevice() : undefined;
     session = opened;
     self.postMessage({
       kind: "loaded",
       version: ort.env.versions.web ?? ort.env.versions.common,
       backend: request.backend,
       threads: request.threads,
+      ...(device === undefined ? {} : { device }),
       inputs: opened.inputMetadata.map((metadata) => describeValue(metadata, request.fixedAxes)),
       outputs: opened.outputMetadata.map((metadata) => describeValue(metadata, request.fixedAxes)),
     });
@@ -86,8 +90,16 @@ async function run(request: Extract<WorkerRequest, { kind: "run" }>): Promise<vo
     }
     self.postMessage({ kind: "result", id, outputs: answer, runMs }, transfer);
   } catch (error) {
+    // What failed because the GPU went may be told before its loss is: then that is the reason.
+    if (loss !== undefined) await Promise.race([loss, sleep(lossMs)]);
     self.postMessage({ kind: "error", id, message: textOf(error) });
   }
+}
+
+const lossMs = 200;
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function toOrt({ type, dims, data }: Tensor): ort.Tensor {
@@ -105,14 +117,16 @@ function toOwn(data: Exclude<ort.Tensor.DataType, string[]>): Exclude<TensorData
 }
 
 /** Throws where onnxruntime runs without a GPU although one was asked for. */
-async function watchDevice(): Promise<void> {
+async function watchDevice(): Promise<GpuNames> {
   const device = await ort.env.webgpu.device as
-    | { lost: Promise<{ reason: string; message: string }> }
+    | { lost: Promise<{ reason: string; message: string }>; adapterInfo?: GpuNames }
     | undefined;
   if (device === undefined) throw new Error("WebGPU was asked for, and no device is in use");
-  device.lost.then(({ reason, message }) =>
+  loss = device.lost.then(({ reason, message }) =>
     self.postMessage({ kind: "lost", message: `${reason}: ${message}` })
   );
+  const { description = "", vendor = "", architecture = "" } = device.adapterInfo ?? {};
+  return { description, vendor, architecture };
 }
 
 function describeValue(

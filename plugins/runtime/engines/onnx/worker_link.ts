@@ -2,19 +2,16 @@
 // them. Whoever leaves while waiting is never run.
 
 import { AppError } from "../../contract/error.ts";
-import { toPlainText } from "../../contract/plain_text.ts";
-import type { OnnxResult, RunOptions, Tensor } from "./interface.ts";
+import { onnxLoadError, onnxRunError, plainOnnxWords } from "../../contract/onnxruntime_error.ts";
+import { gpuLost, noGpu } from "../gpu.ts";
+import type { OnnxResult } from "./interface.ts";
+import type { ModelLink } from "./model.ts";
 import type { LoadRequest, WorkerReply, WorkerRequest } from "./worker_message.ts";
 
 export type Loaded = Extract<WorkerReply, { kind: "loaded" }>;
 
-export interface WorkerLink {
-  /** Why nothing runs any more; undefined while it does. */
-  readonly broken: AppError | undefined;
+export interface WorkerLink extends ModelLink {
   load(request: LoadRequest, signal: AbortSignal | undefined): Promise<Loaded>;
-  run(inputs: Readonly<Record<string, Tensor>>, options: RunOptions): Promise<OnnxResult>;
-  /** Rejects what waits, and ends the Worker; idempotent. */
-  end(reason: AppError): void;
 }
 
 interface Run {
@@ -53,24 +50,23 @@ export function startWorker(code: ArrayBuffer): WorkerLink {
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    end(new AppError("UNAVAILABLE", `onnxruntime ended: ${plain(event.message)}`));
+    end(new AppError("UNAVAILABLE", `onnxruntime ended: ${plainOnnxWords(event.message)}`));
   };
   worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
     switch (data.kind) {
       case "loaded":
         return loading.resolve(data);
       case "lost":
-        return end(
-          new AppError("UNAVAILABLE", `The GPU was lost (${plain(data.message)}); try again`),
-        );
+        return end(gpuLost(data.message));
       case "result":
         running?.done.resolve({ outputs: data.outputs, runMs: data.runMs });
         return runNext();
       case "error": {
         const { id, message } = data;
         if (id === undefined) return end(loadError(message, backend));
-        running?.done.reject(runError(message));
-        if (isOutOfMemory(message)) return end(runError(message));
+        const error = onnxRunError(message);
+        running?.done.reject(error);
+        if (error.code === "OUT_OF_MEMORY") return end(error);
         return runNext();
       }
     }
@@ -126,34 +122,12 @@ export function startWorker(code: ArrayBuffer): WorkerLink {
 }
 
 function loadError(message: string, backend: LoadRequest["backend"]): AppError {
-  if (isOutOfMemory(message)) {
-    return new AppError("OUT_OF_MEMORY", `The model does not fit into memory: ${plain(message)}`);
+  const error = onnxLoadError(message);
+  if (
+    error.code === "INVALID_MODEL" && backend === "webgpu" &&
+    /webgpu|backend|adapter|device/i.test(message)
+  ) {
+    return noGpu(plainOnnxWords(message));
   }
-  if (backend === "webgpu" && /webgpu|backend|adapter|device/i.test(message)) {
-    return new AppError("UNSUPPORTED_FEATURE", `WebGPU is not to be had here: ${plain(message)}`);
-  }
-  return new AppError("INVALID_MODEL", `The model did not load: ${plain(message)}`);
-}
-
-function runError(message: string): AppError {
-  if (isOutOfMemory(message)) {
-    return new AppError("OUT_OF_MEMORY", `The run took too much memory: ${plain(message)}`);
-  }
-  // Types and shapes were checked; what is left is the graph's own objection to these values.
-  return new AppError("INVALID_INPUT", `The model cannot run on these inputs: ${plain(message)}`);
-}
-
-/** Or in a state in which C++ left everything as it was: WebAssembly's memory never shrinks, so the Worker ends. */
-function isOutOfMemory(message: string): boolean {
-  return /out of memory|bad_alloc|failed to allocate|overflow|ended with|out of bounds$|unreachable|Aborted\(/i
-    .test(message);
-}
-
-/** onnxruntime's words without the places in its own source; they quote the model, so they are nobody's own. */
-function plain(message: string): string {
-  const said = message
-    .replace(/^[^]*?ERROR_MESSAGE: /, "")
-    .replaceAll(/\/\S*onnxruntime\/\S+(?:[^]*?\[ONNXRuntimeError\])?/g, "")
-    .replaceAll(/(?:\[ONNXRuntimeError\])? : \d+ : \w+ : /g, "");
-  return toPlainText(said.replaceAll(/\s+/g, " ").trim(), 500);
+  return error;
 }

@@ -2,6 +2,7 @@
 // model's crash is no other's. Tensors go as they are, their buffers moved.
 
 import type { Backend } from "../engine.ts";
+import type { GpuNames } from "../gpu.ts";
 import type { Tensor, TensorInfo } from "./interface.ts";
 
 export interface LoadRequest {
@@ -30,6 +31,8 @@ export type WorkerReply =
     version: string;
     backend: Exclude<Backend, "native">;
     threads: number;
+    /** What the GPU calls itself, on WebGPU. */
+    device?: GpuNames;
     inputs: TensorInfo[];
     outputs: TensorInfo[];
   }
