@@ -34,10 +34,7 @@ Deno.test("openai: errors are the client's own classes, with code and param", ()
     assert.equal(unknown.code, "model_not_found");
     for (
       const [field, extra] of [
-        ["n", { n: 2 }],
         ["tools", { tools: [{ type: "function", function: { name: "f" } }] }],
-        ["logprobs", { logprobs: true }],
-        ["response_format", { response_format: { type: "json_object" } }],
         ["modalities", { modalities: ["text", "audio"] }],
         ["messages[0].content[0]", {
           messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }],
@@ -48,7 +45,7 @@ Deno.test("openai: errors are the client's own classes, with code and param", ()
         model: "m",
         messages,
         ...extra,
-      } as OpenAI.ChatCompletionCreateParamsNonStreaming;
+      } as unknown as OpenAI.ChatCompletionCreateParamsNonStreaming;
       const error = await raise(client.chat.completions.create(body));
       assert.ok(error instanceof OpenAI.BadRequestError);
       assert.equal(error.code, "unsupported_feature");
@@ -58,6 +55,22 @@ Deno.test("openai: errors are the client's own classes, with code and param", ()
       client.chat.completions.create({ model: "m", messages, temperature: 3 }),
     );
     assert.equal(hot.param, "temperature");
+    for (
+      const [param, extra] of [
+        ["n", { n: 9 }],
+        ["top_logprobs", { logprobs: true, top_logprobs: 21 }],
+        ["top_logprobs", { top_logprobs: 2 }],
+        ["stop", { stop: Array(17).fill("x") }],
+        ["stop[1]", { stop: ["x"].concat("") }],
+      ] as const
+    ) {
+      const error = await raise(client.chat.completions.create({ model: "m", messages, ...extra }));
+      assert.ok(error instanceof OpenAI.BadRequestError);
+      assert.equal(error.param, param);
+      assert.doesNotMatch(error.message, /Invalid input/);
+    }
+    const json = { model: "m", prompt: "hi", response_format: { type: "json_object" } };
+    assert.equal((await raise(client.completions.create(json))).param, "response_format");
     const full = await raise(
       client.chat.completions.create({ model: "m", messages, user: "x", seed: 503 }),
     );
@@ -91,6 +104,22 @@ Deno.test("openai: an error in mid-stream is raised, an abort reaches the call",
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     assert.ok(calls.at(-1)!.options.signal!.aborted);
+  }));
+
+Deno.test("openai: a call that streams no usable item is ended", () =>
+  withServer(async ({ client, calls }) => {
+    const odd = { model: "m", messages, seed: 500 };
+    for (const how of [{ stream: true }, { logprobs: true }] as const) {
+      const answer = Promise.resolve(client.chat.completions.create({ ...odd, ...how }));
+      await assert.rejects(async () => {
+        for await (const _ of await answer as AsyncIterable<unknown>);
+      }, (error) => error instanceof OpenAI.APIError && error.code === "invalid_output");
+      const limit = performance.now() + 2000;
+      while (!calls.at(-1)!.isEnded && performance.now() < limit) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      assert.ok(calls.at(-1)!.isEnded, JSON.stringify(how));
+    }
   }));
 
 Deno.test("openai: chat, text and models, streamed and not", () =>
@@ -151,6 +180,101 @@ Deno.test("openai: chat, text and models, streamed and not", () =>
     const [model] = (await client.models.list()).data;
     assert.deepEqual(model, { id: "m", object: "model", created: 1, owned_by: "bkg" });
     assert.equal((await client.models.retrieve("m")).id, "m");
+  }));
+
+Deno.test("openai: several answers at once, streamed and not, with one usage", () =>
+  withServer(async ({ client, calls }) => {
+    const asked = { model: "m", n: 2 };
+    const chat = await client.chat.completions.create({ ...asked, messages });
+    assert.deepEqual(calls.at(-1)!.input, { ...asked, messages });
+    assert.deepEqual(
+      chat.choices.map((
+        { index, message, finish_reason },
+      ) => [index, message.content, finish_reason]),
+      [[0, "One two", "stop"], [1, "One two", "stop"]],
+    );
+    const text = await client.completions.create({ ...asked, prompt: "p" });
+    assert.deepEqual(text.choices.map(({ index, text }) => [index, text]), [
+      [0, "One two"],
+      [1, "One two"],
+    ]);
+    const options = { stream: true, stream_options: { include_usage: true } } as const;
+    const chunks = await Array.fromAsync(
+      await client.chat.completions.create({ ...asked, messages, ...options }),
+    );
+    const told = ["", ""];
+    const ends: (string | undefined)[] = [];
+    const roles: unknown[] = [];
+    for (const { choices: [choice] } of chunks) {
+      if (choice === undefined) continue;
+      told[choice.index] += choice.delta.content ?? "";
+      if (choice.delta.role !== undefined) roles[choice.index] = choice.delta.role;
+      if (choice.finish_reason !== null) ends[choice.index] = choice.finish_reason;
+    }
+    assert.deepEqual([told, ends, roles], [
+      ["One two", "One two"],
+      ["stop", "stop"],
+      ["assistant", "assistant"],
+    ]);
+    assert.equal(chunks.filter(({ usage }) => usage != null).length, 1);
+    assert.equal(chunks.at(-1)!.usage!.completion_tokens, 4);
+  }));
+
+Deno.test("openai: log probabilities of chats and texts, streamed and not", () =>
+  withServer(async ({ client, calls }) => {
+    const chat = { model: "m", messages, n: 2, logprobs: true, top_logprobs: 1 };
+    const { choices } = await client.chat.completions.create(chat);
+    assert.deepEqual(calls.at(-1)!.input, { model: "m", messages, n: 2, topLogprobs: 1 });
+    const token = (token: string, logprob: number) => ({
+      token,
+      logprob,
+      bytes: [...new TextEncoder().encode(token)],
+    });
+    const content = ["One", " two"].map((text) => ({
+      ...token(text, -0.5),
+      top_logprobs: [token("Zwo", -0.1)],
+    }));
+    for (const { logprobs } of choices) assert.deepEqual(logprobs, { content, refusal: null });
+    const chunks = await Array.fromAsync(
+      await client.chat.completions.create({ ...chat, stream: true }),
+    );
+    const streamed = chunks.flatMap(({ choices: [choice] }) =>
+      choice?.index === 1 ? choice.logprobs?.content ?? [] : []
+    );
+    assert.deepEqual(streamed, content);
+
+    const text = { model: "m", prompt: "p", logprobs: 1 };
+    const expected = {
+      tokens: ["One", " two"],
+      token_logprobs: [-0.5, -0.5],
+      top_logprobs: [{ Zwo: -0.1, One: -0.5 }, { Zwo: -0.1, " two": -0.5 }],
+      text_offset: [0, 3],
+    };
+    assert.deepEqual((await client.completions.create(text)).choices[0]!.logprobs, expected);
+    const parts = await Array.fromAsync(
+      await client.completions.create({ ...text, stream: true }),
+    );
+    const offsets = parts.flatMap((part) => part.choices[0]!.logprobs?.text_offset ?? []);
+    assert.deepEqual(offsets, [0, 3]);
+    assert.equal(
+      (await client.completions.create({ model: "m", prompt: "p" })).choices[0]!.logprobs,
+      null,
+    );
+  }));
+
+Deno.test("openai: who waits is told his place in comments, which the client passes over", () =>
+  withServer(async ({ client, url }) => {
+    const body = { model: "m", messages, stream: true, seed: 3 } as const;
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    assert.match(text, /^: queue 3\n\n: queue 1\n\ndata: /);
+    const chunks = await Array.fromAsync(await client.chat.completions.create(body));
+    assert.equal(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join(""), "One two");
+    assert.equal(chunks[0]!.choices[0]!.delta.role, "assistant");
   }));
 
 Deno.test("openai: a preset is named as a model, and what a request says wins over it", async () => {
@@ -275,10 +399,55 @@ Deno.test("openai: models of a hub are listed, retrieved and asked by ids with s
   }, { models: modelsOf(records) });
 });
 
+Deno.test("openai: response_format reaches the call; what is wrong in it is named", () =>
+  withServer(async ({ client, calls }) => {
+    const schema = { type: "object", properties: { a: { type: "string" } }, required: ["a"] };
+    const formats = [
+      [{ type: "text" }, undefined],
+      [{ type: "json_object" }, { type: "json_object" }],
+      [
+        { type: "json_schema", json_schema: { name: "a", schema, strict: true, description: "b" } },
+        {
+          type: "json_schema",
+          schema,
+        },
+      ],
+    ] as const;
+    for (const [response_format, expected] of formats) {
+      await client.chat.completions.create({ model: "m", messages, response_format });
+      const { responseFormat } = calls.at(-1)!.input as { responseFormat?: unknown };
+      assert.deepEqual(responseFormat, expected);
+    }
+    const asked = calls.length;
+    for (
+      const [param, response_format] of [
+        ["response_format.type", { type: "xml" }],
+        ["response_format.json_schema", { type: "json_schema" }],
+        ["response_format.json_schema.name", {
+          type: "json_schema",
+          json_schema: { name: "a b", schema },
+        }],
+        ["response_format.json_schema.schema", {
+          type: "json_schema",
+          json_schema: { name: "a" },
+        }],
+      ] as const
+    ) {
+      const body = { model: "m", messages, response_format };
+      await assert.rejects(
+        client.chat.completions.create(body as OpenAI.ChatCompletionCreateParamsNonStreaming),
+        (error) => error instanceof OpenAI.BadRequestError && error.param === param,
+        param,
+      );
+    }
+    assert.equal(calls.length, asked);
+  }));
+
 interface Call {
   capability: string;
   input: unknown;
   options: InvokeOptions;
+  isEnded?: boolean;
 }
 
 const model: ModelRecord = {
@@ -346,21 +515,52 @@ async function withServer(
 /** Tells one story; the seed of a call names how it goes wrong. */
 function storyBus(calls: Call[]): Bus {
   async function* tell(input: unknown, { signal }: InvokeOptions) {
-    const { seed, model } = input as { seed?: number; model: string };
+    const { seed, model, n = 1, topLogprobs } = input as {
+      seed?: number;
+      model: string;
+      n?: number;
+      topLogprobs?: number;
+    };
+    const indexes = Array.from({ length: n }, (_, index) => index);
+    const told = (text: string, logprob: number) => ({
+      text,
+      logprob,
+      bytes: [...new TextEncoder().encode(text)],
+    });
+    const say = (delta: string) =>
+      indexes.map((index) => ({
+        delta,
+        ...(index === 0 ? {} : { index }),
+        ...(topLogprobs === undefined
+          ? {}
+          : { logprobs: [{ ...told(delta, -0.5), top: [told("Zwo", -0.1)] }] }),
+      }));
     if (seed === 503) throw new AppError("QUEUE_FULL", "Too many calls wait");
-    yield { delta: "One" };
+    if (seed === 3) { for (const position of [3, 1]) yield { delta: "", queue: { position } }; }
+    if (seed === 500) {
+      const call = calls.at(-1)!;
+      try {
+        yield { odd: true };
+      } finally {
+        call.isEnded = true;
+      }
+    }
+    yield* say("One");
     if (seed === 502) throw new AppError("CELL_LOST", "The cell is gone");
     if (seed === 499) {
       await new Promise((_, reject) =>
         signal?.addEventListener("abort", () => reject(signal.reason))
       );
     }
-    yield { delta: " two" };
+    yield* say(" two");
     return {
       model,
       text: "One two",
       finishReason: "stop",
-      usage: { promptTokens: 3, cachedTokens: 1, completionTokens: 2 },
+      ...(n === 1
+        ? {}
+        : { choices: indexes.map((index) => ({ index, text: "One two", finishReason: "stop" })) }),
+      usage: { promptTokens: 3, cachedTokens: 1, completionTokens: 2 * n },
       timings: { promptMs: 1, generationMs: 1, tokensPerSecond: 1 },
       backend: "wasm",
       threads: 1,

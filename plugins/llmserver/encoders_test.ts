@@ -37,6 +37,7 @@ async function startPlugin(models: OpenModel[], engines: Partial<Engines>, setti
   const metrics: Record<string, number> = {};
   const ctx: Context = {
     pluginId: "llmserver",
+    limits: { memoryMb: 4096 },
     settings: { ...fillDefaults(manifest.settings, {}) as Settings, ...settings },
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     models: {
@@ -158,7 +159,8 @@ Deno.test("a model for another task is refused by name, and takes nobody's place
   }
   for (const model of ["face", "chat", "gguf-rerank", "weights", "sentences"]) {
     const call = running.rerank({ model, query: "red", documents: ["fox"] });
-    await assert.rejects(call, refused, model);
+    const code = model === "gguf-rerank" ? "UNSUPPORTED_FEATURE" : refused.code;
+    await assert.rejects(call, { ...refused, code }, model);
   }
   assert.equal(running.metrics["model_loads"], 1);
   const listed = await running.models();

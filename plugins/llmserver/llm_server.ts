@@ -1,9 +1,10 @@
 // The plugin's state: its models, and what its calls have used.
 
-import { type Answer, answer, type AnswerInput } from "./answer.ts";
+import { type Answer, answer, type AnswerInput, type AnswerItem, type Meter } from "./answer.ts";
 import { embed, type EmbedInput, type EmbedResult } from "./embed.ts";
 import { listModels } from "./model_list.ts";
-import { createModels, type Models, withModel } from "./models.ts";
+import { createModels, loadPinned, type Models, withModel } from "./models.ts";
+import { Traffic } from "./traffic.ts";
 import { rerank, type RerankInput, type RerankResult } from "./rerank.ts";
 import type { Call, Context } from "./settings.ts";
 
@@ -16,26 +17,34 @@ export class LlmServer {
     tokens_generated: 0,
     texts_encoded: 0,
   };
+  readonly #ending = new AbortController();
+  readonly #traffic = new Traffic();
   #active = 0;
 
   constructor(ctx: Context) {
     this.#ctx = ctx;
     this.#models = createModels(ctx);
+    void loadPinned(ctx, this.#models, this.#ending.signal);
   }
 
-  async *answer(input: AnswerInput, call: Call): AsyncGenerator<{ delta: string }, Answer> {
+  async *answer(input: AnswerInput, call: Call): AsyncGenerator<AnswerItem, Answer> {
     this.#countCall(1);
     try {
-      const alive = atMostEvery(1000, call.alive);
-      const used = (usage: Answer["usage"], tokensPerSecond: number) => {
-        this.#count({
-          tokens_prompt: usage.promptTokens,
-          tokens_cached: usage.cachedTokens,
-          tokens_generated: usage.completionTokens,
-        });
-        this.#ctx.metric("tokens_per_second", tokensPerSecond);
+      const place = Symbol();
+      const meter: Meter = {
+        alive: atMostEvery(1000, call.alive),
+        waiting: (model, count) => this.#traffic.waits(model, place, count),
+        used: (model, usage, tokensPerSecond) => {
+          this.#count({
+            tokens_prompt: usage.promptTokens,
+            tokens_cached: usage.cachedTokens,
+            tokens_generated: usage.completionTokens,
+          });
+          this.#traffic.answered(model, tokensPerSecond);
+          this.#ctx.metric("tokens_per_second", tokensPerSecond);
+        },
       };
-      return yield* answer(this.#models, input, { call, alive, used, ctx: this.#ctx });
+      return yield* answer(this.#models, input, { call, meter, ctx: this.#ctx });
     } finally {
       this.#countCall(-1);
     }
@@ -78,7 +87,11 @@ export class LlmServer {
   }
 
   list() {
-    return listModels(this.#ctx, this.#models);
+    return listModels(this.#ctx, {
+      models: this.#models,
+      traffic: this.#traffic,
+      active: this.#active,
+    });
   }
 
   health(): { modelsLoaded: number; callsActive: number } {
@@ -86,6 +99,7 @@ export class LlmServer {
   }
 
   close(): Promise<void> {
+    this.#ending.abort();
     return this.#models.close();
   }
 

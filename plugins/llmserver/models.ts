@@ -1,14 +1,16 @@
 // The models in memory: those that write text, those that make vectors, those that score. Each kind has room of its own,
 // so that a search does not push out the model that one chats with.
 
-import { type OpenModel, PluginError, Residency } from "@bkg/plugin";
+import { MemoryBudget, type OpenModel, PluginError, Residency } from "@bkg/plugin";
 import { createWordEmbedder, type Embedder } from "./embedder.ts";
-import type { Call, Context, LoadedModel, TextEncoderModel } from "./settings.ts";
+import type { Call, Context, LoadedModel, Settings, TextEncoderModel } from "./settings.ts";
 
 export interface Models {
   readonly writers: Residency<LoadedModel>;
   readonly embedders: Residency<Embedder>;
   readonly scorers: Residency<TextEncoderModel>;
+  /** Of all of them together. */
+  readonly memory: MemoryBudget;
   /** Models in memory, or on their way into it. */
   readonly size: number;
   close(): Promise<void>;
@@ -17,12 +19,15 @@ export interface Models {
 export function createModels(ctx: Context): Models {
   const { maxLoaded, maxEncoders, keepAliveMs } = ctx.settings;
   const loads = new Map<string, number>();
-  const place = (kind: string, max: number) => ({
+  const memory = new MemoryBudget(ctx.limits.memoryMb * 1_048_576 * budgetShare);
+  const place = (use: Use, max: number) => ({
     ctx,
+    memory,
+    weigh: (opened: OpenModel) => weigh(opened, use, ctx.settings),
     keepAliveMs,
     maxLoaded: max,
     changed(state: { loads: number }) {
-      loads.set(kind, state.loads);
+      loads.set(use, state.loads);
       ctx.metric("models_loaded", models.size);
       ctx.metric("model_loads", [...loads.values()].reduce((sum, count) => sum + count, 0));
     },
@@ -47,6 +52,7 @@ export function createModels(ctx: Context): Models {
       require: requireScores,
       load: async (opened, progress) => logged(opened, await loadEncoder(ctx, opened, progress)),
     }),
+    memory,
     get size() {
       return models.writers.size + models.embedders.size + models.scorers.size;
     },
@@ -68,6 +74,50 @@ export function usesOf({ format, task }: Pick<OpenModel, "format" | "task">): Us
 }
 
 export type Use = "text" | "vectors" | "scores";
+
+/** Loads the models of the settings that stay, one after the other; those that cannot be are told in the log. */
+export async function loadPinned(ctx: Context, models: Models, signal: AbortSignal): Promise<void> {
+  const { writers, embedders, scorers } = models;
+  for (const id of ctx.settings.pinned) {
+    try {
+      const opened = await ctx.models.open(id);
+      opened.close();
+      const [use] = usesOf(opened);
+      if (use === undefined) throw unfit(`"${opened.id}" is no model that this plugin runs`);
+      const place = { text: writers, vectors: embedders, scores: scorers }[use];
+      await place.pin(opened.id, { signal, alive: () => {} });
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, message } = error as PluginError;
+      ctx.log.error("a pinned model is not loaded", { id, code, message });
+    }
+  }
+}
+
+/**
+ * Bytes that a model takes of memory, about: its weights, what the engine needs beside them, and of GGUF models the
+ * cache of each context. Its header is not read here, so layers are guessed from the size.
+ */
+function weigh(
+  { size, format, contextLength = Infinity }: OpenModel,
+  use: Use,
+  settings: Settings,
+): number {
+  if (format !== "gguf") return size * encoderCopies + engineBytes;
+  const tokens = use === "text"
+    ? Math.min(settings.contextLength, contextLength) * settings.parallel
+    : Math.min(settings.contextLength, contextLength, maxVectorTokens);
+  return Math.round(size + engineBytes + tokens * (tokenBytes + size / 65_536));
+}
+
+/** The rest is for the plugin, its Workers and what a run needs. */
+const budgetShare = 0.85;
+const engineBytes = 64 * 1_048_576;
+/** onnxruntime holds the file and its own form of the weights. */
+const encoderCopies = 2;
+/** The engine's own limit for vectors. */
+const maxVectorTokens = 2048;
+const tokenBytes = 8192;
 
 /** Runs `work` with the model, which stays while it does; errors of a call that was left are CANCELLED. */
 export async function withModel<Model extends LoadedModel | Embedder | TextEncoderModel, Result>(
@@ -135,7 +185,11 @@ function requireScores({ id, format, task }: OpenModel): void {
     throw unfit(`"${id}" is a model for the task "${task}": it scores no texts`);
   }
   if (format === "onnx") return;
-  throw unfit(`"${id}" is a GGUF model: this plugin re-ranks with ONNX models`);
+  throw new PluginError(
+    "UNSUPPORTED_FEATURE",
+    `"${id}" is a GGUF model: this plugin re-ranks with ONNX models`,
+    { details: { field: "model" } },
+  );
 }
 
 function requireFormat(id: string, format: string): void {

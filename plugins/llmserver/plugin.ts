@@ -7,14 +7,17 @@ import { LlmServer } from "./llm_server.ts";
 import type { RerankInput } from "./rerank.ts";
 import type { SamplingInput } from "./sampling.ts";
 import type { Call, Settings } from "./settings.ts";
+import { type ResponseFormat, withGrammar } from "./structure/response_format.ts";
+
+type Generation = SamplingInput & { model: string; responseFormat?: ResponseFormat };
 
 export default definePlugin<LlmServer, Settings>({
   setup: (ctx) => new LlmServer(ctx),
   capabilities: {
-    "llm.chat": (input: { model: string; messages: Message[] } & SamplingInput, call: Call) =>
-      call.state.answer({ ...input, messages: readMessages(input.messages) }, call),
-    "llm.complete": (input: { model: string; prompt: string } & SamplingInput, call: Call) =>
-      call.state.answer(input, call),
+    "llm.chat": (input: { messages: Message[] } & Generation, call: Call) =>
+      call.state.answer({ ...withGrammar(input), messages: readMessages(input.messages) }, call),
+    "llm.complete": (input: { prompt: string } & Generation, call: Call) =>
+      call.state.answer(withGrammar(input), call),
     "llm.embed": (input: EmbedInput, call: Call) => call.state.embed(input, call),
     "llm.rerank": (input: RerankInput, call: Call) => call.state.rerank(input, call),
     "llm.models": (_input: Record<string, never>, call: Call) => call.state.list(),

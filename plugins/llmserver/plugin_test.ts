@@ -1,81 +1,10 @@
 import { PluginError } from "@bkg/plugin";
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { parseManifest } from "../runtime/contract/manifest.ts";
-import { assertMatches, compileSchema, fillDefaults } from "../runtime/contract/schema.ts";
-import type { CallContext } from "../runtime/guest/context.ts";
+import { assertMatches, compileSchema } from "../runtime/contract/schema.ts";
 import { startEngine, testModel } from "../runtime/engines/testing_harness.ts";
 import type { WllamaEngine, WllamaModel } from "../runtime/engines/wllama/interface.ts";
-import type { Answer } from "./answer.ts";
 import { plainChat, readMessages } from "./chat.ts";
-import type { LlmServer } from "./llm_server.ts";
-import plugin from "./plugin.ts";
-import type { Context, Settings } from "./settings.ts";
-
-const manifest = parseManifest(
-  JSON.parse(readFileSync(new URL("./plugin.json", import.meta.url), "utf8")),
-);
-
-/** Engines that no test here uses. */
-const absent = {
-  onnx: { load: () => Promise.reject(new Error("not here")) },
-  transformers: { load: () => Promise.reject(new Error("not here")) },
-};
-
-type Open = (id: string) => ReturnType<Context["models"]["open"]>;
-
-/** The plugin as the guest runs it, on an engine and models of the test's own. */
-async function startPlugin(engine: WllamaEngine, open: Open, settings: Partial<Settings> = {}) {
-  const metrics: Record<string, number> = {};
-  const quiet = () => {};
-  const ctx: Context = {
-    pluginId: "llmserver",
-    settings: { ...fillDefaults(manifest.settings, {}) as Settings, ...settings },
-    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-    models: { list: () => Promise.resolve([]), open },
-    engines: { ...absent, wllama: engine },
-    metric: (name, value) => {
-      assert(manifest.metrics.some((metric) => metric.name === name), `"${name}" is not declared`);
-      metrics[name] = value;
-    },
-  };
-  const state = await plugin.setup!(ctx) as LlmServer;
-  const call = (capability: string, input: unknown, options: Partial<CallContext> = {}) => {
-    const declared = manifest.capabilities.find(({ id }) => id === capability)!;
-    const what = `Input of "${capability}"`;
-    assertMatches(compileSchema(declared.inputSchema, what), input, "INVALID_INPUT", what);
-    const context = {
-      state,
-      ctx,
-      signal: new AbortController().signal,
-      principal: "a",
-      alive: quiet,
-    };
-    const handler = plugin.capabilities[capability]!;
-    return handler(input as never, { ...context, ...options } as never) as AsyncGenerator<
-      { delta: string },
-      Answer
-    >;
-  };
-  return { call, metrics, state, [Symbol.asyncDispose]: async () => await plugin.teardown!(state) };
-}
-
-async function collect(capability: string, stream: AsyncGenerator<{ delta: string }, Answer>) {
-  const { outputSchema, resultSchema } = manifest.capabilities.find(({ id }) => id === capability)!;
-  const checkItem = compileSchema(outputSchema, "item");
-  let streamed = "";
-  while (true) {
-    const { done, value } = await stream.next();
-    if (done) {
-      const check = compileSchema(resultSchema!, "result");
-      assertMatches(check, value, "INVALID_OUTPUT", "The result");
-      assert.equal(value.text, streamed);
-      return value;
-    }
-    assertMatches(checkItem, value, "INVALID_OUTPUT", "An item");
-    streamed += value.delta;
-  }
-}
+import { collect, manifest, type Open, startPlugin } from "./testing_plugin.ts";
 
 /** An engine that answers "a b c" and loads at once; `gate` holds its answers back. */
 function fakeEngine(gate: Promise<unknown> = Promise.resolve()) {
@@ -173,6 +102,38 @@ Deno.test("llm.chat and llm.complete refuse what their schema bounds", async () 
   assert.throws(empty, { code: "INVALID_INPUT" });
 });
 
+Deno.test("llm.complete refuses a response format before a model is loaded, by its field", async () => {
+  const { engine, open, events } = fakeEngine();
+  await using running = await startPlugin(engine, open);
+  const ask = (responseFormat: unknown) =>
+    running.call("llm.complete", { model: "m", prompt: "x", responseFormat });
+  for (
+    const [responseFormat, code, field] of [
+      [{ type: "json_schema" }, "INVALID_INPUT", "responseFormat.schema"],
+      [
+        { type: "json_schema", schema: { not: {} } },
+        "UNSUPPORTED_FEATURE",
+        "responseFormat.schema",
+      ],
+      [{ type: "json_object", schema: {} }, "INVALID_INPUT", "responseFormat.schema"],
+      [{ type: "grammar" }, "INVALID_INPUT", "responseFormat.grammar"],
+      [
+        { type: "grammar", grammar: 'root ::= root "a"' },
+        "INVALID_INPUT",
+        "responseFormat.grammar",
+      ],
+    ] as const
+  ) {
+    assert.throws(() => ask(responseFormat), (error: unknown) => {
+      const { code: said, details } = error as { code: string; details: { field: string } };
+      assert.deepEqual([said, details.field], [code, field]);
+      return true;
+    });
+  }
+  assert.throws(() => ask({ type: "xml" }), { code: "INVALID_INPUT" });
+  assert.deepEqual(events, []);
+});
+
 Deno.test("readMessages refuses an empty list by its name; developer counts as system", () => {
   assert.throws(() => readMessages([]), { code: "INVALID_INPUT", details: { field: "messages" } });
   assert.deepEqual(readMessages([{ role: "developer", content: "x" }]), [
@@ -188,7 +149,7 @@ Deno.test("plainChat ends where the assistant speaks, or continues it", () => {
 
 Deno.test("a model is loaded once, and makes room for another", async () => {
   const { engine, open, events } = fakeEngine();
-  await using running = await startPlugin(engine, open);
+  await using running = await startPlugin(engine, open, { maxLoaded: 1 });
   const ask = (model: string) =>
     collect("llm.complete", running.call("llm.complete", { model, prompt: "x" }));
   await Promise.all([ask("one"), ask("one"), ask("one")]);
@@ -261,7 +222,7 @@ Deno.test("an unknown model is NOT_FOUND, and leaves nothing behind", async () =
 Deno.test("a call for another model waits its turn, and leaves when cancelled", async () => {
   const gate = Promise.withResolvers<void>();
   const { engine, open, events } = fakeEngine(gate.promise);
-  await using running = await startPlugin(engine, open);
+  await using running = await startPlugin(engine, open, { maxLoaded: 1 });
   const ask = (model: string, signal = new AbortController().signal) =>
     collect("llm.complete", running.call("llm.complete", { model, prompt: "x" }, { signal }));
   const abort = new AbortController();
@@ -283,6 +244,45 @@ Deno.test("an idle model is unloaded after keepAliveMs", async () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   assert.equal(events.at(-1), "unload one");
+});
+
+Deno.test("pinned models are loaded at the start; one that is unknown is told in the log", async () => {
+  const { engine, open, events } = fakeEngine();
+  const errors: unknown[] = [];
+  await using running = await startPlugin(engine, open, {
+    pinned: ["missing", "my-speech", "one"],
+    maxLoaded: 1,
+    log: { error: (message, fields) => errors.push([message, fields?.["id"], fields?.["code"]]) },
+  });
+  while (running.state.health().modelsLoaded === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.deepEqual(errors, [
+    ["a pinned model is not loaded", "missing", "NOT_FOUND"],
+    ["a pinned model is not loaded", "my-speech", "INVALID_INPUT"],
+  ]);
+  for (const model of ["two", "three"]) {
+    await collect("llm.complete", running.call("llm.complete", { model, prompt: "x" }));
+  }
+  assert.deepEqual(events, ["load one", "load two", "unload two", "load three"]);
+});
+
+Deno.test("a model past the memory limit is OUT_OF_MEMORY with both numbers", async () => {
+  const { engine, open, events } = fakeEngine();
+  await using running = await startPlugin(engine, open, { memoryMb: 64 });
+  await assert.rejects(running.call("llm.complete", { model: "one", prompt: "x" }).next(), {
+    code: "OUT_OF_MEMORY",
+    message: /^The model "one" takes about \d+ bytes, and the plugin's models may take 570/,
+  });
+  assert.deepEqual(events, []);
+});
+
+Deno.test("keepAliveMs of a call wins over the setting", async () => {
+  const { engine, open, events } = fakeEngine();
+  await using running = await startPlugin(engine, open);
+  const input = { model: "one", prompt: "x", keepAliveMs: 0 };
+  await collect("llm.complete", running.call("llm.complete", input));
+  assert.deepEqual(events, ["load one", "unload one"]);
 });
 
 Deno.test("the plugin on the real engine", async (t) => {
@@ -344,5 +344,23 @@ Deno.test("the plugin on the real engine", async (t) => {
   await t.step("a prompt past the context is CONTEXT_OVERFLOW", async () => {
     const input = { model, prompt: "Once upon a time ".repeat(100) };
     await assert.rejects(running.call("llm.complete", input).next(), { code: "CONTEXT_OVERFLOW" });
+  });
+
+  await t.step("an answer keeps to its response format, and ends with it", async () => {
+    const input = { model, messages: [{ role: "user", content: "Hi" }], maxTokens: 60 };
+    const schema = { type: "object", properties: { a: { enum: ["b", "c"] } }, required: ["a"] };
+    for (
+      const [responseFormat, form] of [
+        [{ type: "json_schema", schema }, /^\{"a": ?"[bc]"\}$/],
+        [{ type: "grammar", grammar: 'root ::= "yes" | "no"' }, /^(yes|no)$/],
+      ] as const
+    ) {
+      const stream = running.call("llm.chat", { ...input, responseFormat });
+      const { text, finishReason } = await collect("llm.chat", stream);
+      assert.match(text, form);
+      assert.equal(finishReason, "stop");
+    }
+    const cut = { ...input, maxTokens: 2, responseFormat: { type: "json_object" } };
+    assert.match((await collect("llm.chat", running.call("llm.chat", cut))).text, /^\{/);
   });
 });

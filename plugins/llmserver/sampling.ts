@@ -4,6 +4,8 @@ import type { GenerateOptions, Settings } from "./settings.ts";
 
 /** The fields that `llm.chat` and `llm.complete` share; ranges are in plugin.json, checked by the host. */
 export interface SamplingInput {
+  /** What `responseFormat` became. */
+  grammar?: string;
   maxTokens?: number;
   temperature?: number;
   topP?: number;
@@ -14,13 +16,18 @@ export interface SamplingInput {
   repeatPenalty?: number;
   seed?: number;
   stop?: string[];
+  topLogprobs?: number;
+  overflow?: "error" | "truncate-middle";
 }
 
+/** Of the answer `index`: those of one call differ by their seeds. */
 export function chooseSampling(
   input: SamplingInput,
   settings: Settings,
+  index = 0,
 ): Omit<GenerateOptions, "principal"> {
   return {
+    ...(input.grammar === undefined ? {} : { grammar: input.grammar }),
     maxTokens: input.maxTokens ?? settings.maxTokens,
     temperature: input.temperature ?? settings.temperature,
     topP: input.topP ?? settings.topP,
@@ -30,6 +37,8 @@ export function chooseSampling(
     frequencyPenalty: input.frequencyPenalty ?? 0,
     presencePenalty: input.presencePenalty ?? 0,
     stop: input.stop ?? [],
-    ...(input.seed === undefined ? {} : { seed: input.seed }),
+    overflow: input.overflow ?? settings.overflow,
+    ...(input.topLogprobs === undefined ? {} : { topLogprobs: input.topLogprobs }),
+    ...(input.seed === undefined ? {} : { seed: input.seed + index }),
   };
 }

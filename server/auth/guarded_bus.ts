@@ -8,7 +8,14 @@ import { type LimitState, nearestToEnd, type Refusal, type Taken } from "./limit
 import type { Quotas } from "./quotas.ts";
 import type { RateLimits } from "./rate_limits.ts";
 import { forbidden } from "./scopes.ts";
-import { boundTokens, cutTokens, noTokens, type UsedTokens, usedTokens } from "./token_bounds.ts";
+import {
+  boundTokens,
+  cutTokens,
+  isPiece,
+  noTokens,
+  type UsedTokens,
+  usedTokens,
+} from "./token_bounds.ts";
 
 export interface GuardedOptions extends InvokeOptions {
   principal: Identity;
@@ -129,7 +136,7 @@ export function createGuardedBus(deps: GuardedBusDeps): GuardedBus {
           // One that does not stream yields its result as its only item.
           if (done === capability.streaming) used = usedTokens(value);
           if (done) return value;
-          items++;
+          if (isPiece(value)) items++;
           yield value;
         }
       } catch (error) {

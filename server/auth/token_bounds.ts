@@ -35,6 +35,11 @@ export function cutTokens(capability: Capability, input: unknown, items: number)
   return { promptTokens: prompt ? Math.ceil(textBytes(input) / 4) : 0, completionTokens: items };
 }
 
+/** Whether an item of a stream brings a piece of the answer, and does not only tell how the call fares. */
+export function isPiece(item: unknown): boolean {
+  return field(item, "delta") !== "";
+}
+
 export const noTokens: UsedTokens = { promptTokens: 0, completionTokens: 0 };
 
 const defaultAnswerTokens = 1024;
@@ -59,7 +64,9 @@ const known = new WeakMap<Capability, { prompt: boolean; completion: boolean }>(
 
 function askedTokens(input: unknown): number {
   const asked = field(input, "maxTokens");
-  return typeof asked === "number" && asked >= 0 ? asked : defaultAnswerTokens;
+  const answers = field(input, "n");
+  const each = typeof asked === "number" && asked >= 0 ? asked : defaultAnswerTokens;
+  return typeof answers === "number" && answers > 1 ? each * answers : each;
 }
 
 /** Without recursion: JSON of a few megabytes may be nested deeper than the stack. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Capability, JsonSchema } from "../../plugins/runtime/contract/capability.ts";
-import { boundTokens, cutTokens, usedTokens } from "./token_bounds.ts";
+import { boundTokens, cutTokens, isPiece, usedTokens } from "./token_bounds.ts";
 
 Deno.test("boundTokens counts nothing of a capability whose schemas tell of no tokens", () => {
   assert.equal(
@@ -13,6 +13,7 @@ Deno.test("boundTokens is an answer's most and a token for each byte of the text
   const chat = capability(usageSchema("promptTokens", "completionTokens"));
   assert.equal(boundTokens(chat, { messages: [{ role: "user", content: "héé" }] }), 1024 + 4 + 5);
   assert.equal(boundTokens(chat, { prompt: "ab", maxTokens: 7 }), 7 + 2);
+  assert.equal(boundTokens(chat, { prompt: "ab", maxTokens: 7, n: 3 }), 3 * 7 + 2);
   const embed = capability(usageSchema("promptTokens"));
   assert.equal(boundTokens(embed, { texts: ["abc", "d"] }), 4);
 });
@@ -46,6 +47,13 @@ Deno.test("usedTokens believes counts alone, up to what one call can have used",
     assert.deepEqual(usedTokens(lie), { promptTokens: 0, completionTokens: 0 });
   }
   assert.equal(usedTokens({ usage: { promptTokens: 1e15 } }).promptTokens, 10_000_000);
+});
+
+Deno.test("isPiece: who waits is told his place, and pays nothing for it", () => {
+  assert.equal(isPiece({ delta: "", queue: { position: 2 } }), false);
+  for (const item of [{ delta: "a" }, { frame: 1 }, "text", null, 7]) {
+    assert.equal(isPiece(item), true);
+  }
 });
 
 Deno.test("cutTokens: an item is a token; before the first one nothing was used", () => {

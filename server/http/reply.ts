@@ -85,7 +85,7 @@ export function problem(scope: RequestScope, error: AppError): Record<string, un
 
 /** OpenAI's error object; its `code` is what OpenAI calls the same thing. */
 export function openAiError(error: AppError): { error: Record<string, unknown> } {
-  const param = detail(error, "param");
+  const param = detail(error, "param") ?? openAiParams[String(detail(error, "field"))];
   return {
     error: {
       message: error.message,
@@ -95,6 +95,11 @@ export function openAiError(error: AppError): { error: Record<string, unknown> }
     },
   };
 }
+
+/** Fields of a capability's input that OpenAI calls otherwise. */
+const openAiParams: Record<string, string> = {
+  "responseFormat.schema": "response_format.json_schema.schema",
+};
 
 const openAiCodes: Partial<Record<AppError["code"], string>> = {
   UNAUTHENTICATED: "invalid_api_key",

@@ -13,6 +13,7 @@ import type { Logger } from "../log.ts";
 import type { AuditLog } from "../services/audit_log.ts";
 import type { BackupService } from "../services/backup_service.ts";
 import type { ChatStore } from "../services/chat_store.ts";
+import type { EngineKeeper } from "../services/engine_keeper.ts";
 import type { Jobs } from "../services/jobs.ts";
 import type { ModelFiles } from "../services/model_files.ts";
 import type { ModelKeeper } from "../services/model_keeper.ts";
@@ -39,6 +40,7 @@ export interface Services {
   modelFiles?: ModelFiles | undefined;
   modelKeeper?: ModelKeeper | undefined;
   jobs?: Jobs | undefined;
+  engines?: EngineKeeper | undefined;
   ui?: StaticFiles | undefined;
   backups?: BackupService | undefined;
   settings?: ServerSettings | undefined;

@@ -35,7 +35,7 @@ export async function eventStream(
   scope: RequestScope,
   options: EventStreamOptions,
 ): Promise<Response> {
-  const { pingIntervalMs = 15_000, graceMs = 1000 } = options;
+  const { pingIntervalMs = 5000, graceMs = 1000 } = options;
   const calling = new AbortController();
   const leave = () => calling.abort(new AppError("CANCELLED", "The client went away"));
   request.signal.addEventListener("abort", leave, { once: true });
@@ -104,6 +104,8 @@ export async function eventStream(
         const error = toAppError(thrown);
         scope.failure = error;
         text = options.fail(error);
+        // It may have been an item that cannot be told; then the call goes on.
+        void items.return(undefined).catch(noop);
       }
       waiting = false;
       quiet = false;

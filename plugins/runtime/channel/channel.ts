@@ -25,6 +25,8 @@ export interface CallOptions {
   deadlineMs?: number;
   /** Runs once, when the peer let go of the call (answered, also after a cancel) or is gone. */
   onSettled?: () => void;
+  /** Takes a result that came after the caller had left, such as one that must be given back. */
+  onLate?: (value: unknown) => void;
   transfer?: Transferable[];
 }
 

@@ -131,6 +131,29 @@ Deno.test("channel answers QUEUE_FULL to a peer that calls without end", async (
   caller.close();
 });
 
+Deno.test("channel hands a result to onLate that came after its caller had left, call or stream", async () => {
+  const [ours, theirs] = createLinkedPair();
+  const done = Promise.withResolvers<string>();
+  const peer = createChannel(theirs, { handler: { call: () => done.promise } });
+  const caller = createChannel(ours);
+  const late: unknown[] = [];
+  const abort = new AbortController();
+  const options = { signal: abort.signal, onLate: (value: unknown) => late.push(value) };
+  const left = [
+    assert.rejects(caller.call("m", null, options), { code: "CANCELLED" }),
+    assert.rejects(caller.stream("m", null, options).next(), { code: "CANCELLED" }),
+  ];
+  const { signal: _, ...patient } = options;
+  const waited = caller.call("m", null, patient);
+  abort.abort();
+  await Promise.all(left);
+  done.resolve("a thing");
+  assert.equal(await waited, "a thing");
+  assert.deepEqual(late, ["a thing", "a thing"]);
+  caller.close();
+  peer.close();
+});
+
 function join(
   [ours, theirs]: [Port, Port],
   near: Parameters<Parameters<typeof testChannel>[1]>[0],

@@ -129,7 +129,8 @@ export class OutgoingCalls {
         return this.#receiveChunk(call, message, bytes);
       case "result":
         this.#settle(message.id, call);
-        if (!call.abandoned) call.resolve(message.value);
+        if (call.abandoned) call.options.onLate?.(message.value);
+        else call.resolve(message.value);
         return;
       case "error":
         this.#settle(message.id, call);

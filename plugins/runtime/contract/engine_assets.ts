@@ -6,7 +6,7 @@ import type { EngineName } from "./manifest.ts";
 const onnxruntime = ["onnx_worker.js", "ort.mjs", "ort.wasm"];
 
 export const engineAssets: Readonly<Record<EngineName, readonly string[]>> = {
-  wllama: ["wllama.wasm"],
+  wllama: ["wllama.wasm", "chat_template.js"],
   onnx: onnxruntime,
   transformers: onnxruntime,
   webllm: [],

@@ -11,6 +11,8 @@ export interface PluginContext<Settings = Record<string, unknown>> {
   readonly pluginId: string;
   /** The manifest's settings with defaults filled and the operator's values on top. */
   readonly settings: Settings;
+  /** What the plugin may take, as its host holds it to. */
+  readonly limits: { readonly memoryMb: number };
   readonly log: Logger;
   readonly models: {
     /** The models that this plugin was granted. */

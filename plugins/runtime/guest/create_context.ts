@@ -13,9 +13,10 @@ export type GuestEngines = PluginContext["engines"] & {
 };
 
 export function createContext(
-  { pluginId, settings, channel, engines }: {
+  { pluginId, settings, limits, channel, engines }: {
     pluginId: string;
     settings: Record<string, unknown>;
+    limits: PluginContext["limits"];
     channel: Channel;
     engines: GuestEngines;
   },
@@ -23,6 +24,7 @@ export function createContext(
   return {
     pluginId,
     settings,
+    limits,
     log: createLogger(channel),
     models: {
       list: () => channel.call("models.list", {}) as Promise<ModelSummary[]>,

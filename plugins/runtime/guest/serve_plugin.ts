@@ -12,6 +12,7 @@ export interface InitInput {
   contract: string;
   pluginId: string;
   settings: Record<string, unknown>;
+  limits: { memoryMb: number };
   /** The ids that the manifest declares; each needs a handler. */
   capabilities: string[];
 }
@@ -88,6 +89,7 @@ async function initialize(deps: GuestDeps, init: InitInput): Promise<RunningPlug
   const ctx = createContext({
     pluginId: init.pluginId,
     settings: init.settings,
+    limits: init.limits,
     channel,
     engines: deps.engines,
   });

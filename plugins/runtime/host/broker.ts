@@ -23,7 +23,7 @@ export interface ModelService {
 /** A model that is lent: it stays where it is until it is given back. */
 export interface OpenedModel extends ModelSummary {
   /** `path` never reaches the plugin. */
-  files: readonly { name: string; path: string; size: number }[];
+  files: readonly { name: string; path: string; size: number; fingerprint?: string }[];
   /** Called once. */
   release(): void;
 }
@@ -125,9 +125,9 @@ export function openBroker(
       requireRoom();
       if (closed) throw new AppError("CELL_LOST", "The cell is gone");
       const { trusted = false } = model;
-      const files = model.files.map(({ name, path, size }) => {
+      const files = model.files.map(({ name, path, size, fingerprint }) => {
         const handle = nextHandle++;
-        cell.openFile(handle, { path, size, trusted });
+        cell.openFile(handle, { path, size, trusted, fingerprint });
         return { name, size, handle };
       });
       const handle = nextHandle++;

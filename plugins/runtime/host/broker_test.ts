@@ -13,10 +13,14 @@ function startBroker(
 ) {
   const held = new Map<string, number>();
   const files = new Map<number, string>();
+  const fingerprints: unknown[] = [];
   const state = { grant };
   const count = (id: string, change: number) => held.set(id, (held.get(id) ?? 0) + change);
   const broker = openBroker({
-    openFile: (handle, { path }) => void files.set(handle, path),
+    openFile(handle, { path, fingerprint }) {
+      files.set(handle, path);
+      fingerprints.push(fingerprint);
+    },
     closeFile: (handle) => void files.delete(handle),
   }, {
     pluginId: "demo",
@@ -28,7 +32,10 @@ function startBroker(
         if (asked === "none") throw new AppError("NOT_FOUND", "There is none");
         const id = asked === "short" ? "owner/long:Q8_0" : asked;
         count(id, 1);
-        const files = [1, 2].map((part) => ({ name: `${part}.gguf`, path: `/${id}`, size: 1 }));
+        const files = [1, 2].map((part) => ({
+          ...{ name: `${part}.gguf`, path: `/${id}`, size: 1 },
+          fingerprint: `of ${part}`,
+        }));
         return { id, size: 2, format: "gguf", files, release: () => count(id, -1) };
       },
     },
@@ -38,7 +45,7 @@ function startBroker(
   const open = (id: string) => broker.call("models.open", { id }) as Promise<{ handle: number }>;
   const close = (handle: unknown) => broker.call("models.close", { handle });
   const holds = () => [...held].filter(([, users]) => users !== 0);
-  return { broker, open, close, holds, files, state };
+  return { broker, open, close, holds, files, fingerprints, state };
 }
 
 function withCode(code: ErrorCode) {
@@ -68,9 +75,14 @@ Deno.test("models.open that fails holds nothing: not granted, unknown, revoked m
 });
 
 Deno.test("an open model is held until its handle is closed, once", async () => {
-  const { open, close, holds, files } = startBroker();
+  const { open, close, holds, files, fingerprints } = startBroker();
   const [first, second] = [await open("short"), await open("owner/long:Q8_0")];
   assert.deepEqual(holds(), [["owner/long:Q8_0", 2]]);
+  assert.deepEqual(
+    fingerprints.slice(0, 2),
+    ["of 1", "of 2"],
+    "the cell is told what was looked at",
+  );
   for (const handle of [99, "1", undefined, null, first.handle, first.handle]) close(handle);
   assert.deepEqual(holds(), [["owner/long:Q8_0", 1]]);
   assert.equal(files.size, 2);

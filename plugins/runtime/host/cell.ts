@@ -30,7 +30,7 @@ export interface Cell extends AsyncDisposable {
    * Lets the plugin read this file, by range, as `handle`; ordered before any later message on `port`. `trusted`: native
    * engines may open it.
    */
-  openFile(handle: number, file: { path: string; size: number; trusted: boolean }): void;
+  openFile(handle: number, file: CellFile): void;
   closeFile(handle: number): void;
   /** Asks the cell's trusted main to answer; rejects TIMEOUT. The plugin's Worker may be busy all the same. */
   ping(timeoutMs: number): Promise<void>;
@@ -39,6 +39,15 @@ export interface Cell extends AsyncDisposable {
   kill(reason: CellExitReason, message: string): void;
   /** Settles when the cell is gone and all it held is freed; never rejects. */
   readonly exited: Promise<CellExit>;
+}
+
+/** A file as the host looked at it. */
+export interface CellFile {
+  path: string;
+  size: number;
+  trusted: boolean;
+  /** Of contract/file_fingerprint.ts, where the host looked so closely: the cell takes no other. */
+  fingerprint?: string | undefined;
 }
 
 /** How each limit is held: by the kernel, by polling, or not at all on this system. */

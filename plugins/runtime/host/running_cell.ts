@@ -161,6 +161,7 @@ export class RunningCell {
       contract: contractVersion,
       pluginId: manifest.id,
       settings,
+      limits: { memoryMb: limits.memoryMb },
       capabilities,
       metrics,
     };

@@ -3,6 +3,8 @@
 
 import { z } from "zod";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
+import { issueText, meantIssue } from "../issue_text.ts";
+import { givenFormat, type ResponseFormat, responseFormat } from "./response_format.ts";
 
 /** The sampling fields that `llm.chat` and `llm.complete` share. */
 export interface GenerationInput {
@@ -17,10 +19,13 @@ export interface GenerationInput {
   repeatPenalty?: number;
   seed?: number;
   stop?: string[];
+  n?: number;
+  topLogprobs?: number;
 }
 
 export interface ChatInput extends GenerationInput {
   messages: { role: z.infer<typeof role>; content: string }[];
+  responseFormat?: ResponseFormat;
 }
 
 export interface CompletionInput extends GenerationInput {
@@ -39,9 +44,17 @@ export function parseChatRequest(value: unknown): { input: ChatInput } & Answeri
     if (isAsked(rest["tool_calls"])) throw unsupported(`messages[${index}].tool_calls`);
     return { role, content: textOf(content, `messages[${index}].content`) };
   });
-  const input = { ...generation(request), messages };
+  const { logprobs, top_logprobs } = request;
+  if (top_logprobs != null && logprobs !== true) {
+    throw new AppError("INVALID_INPUT", '"top_logprobs" is told only with "logprobs": true', {
+      details: { param: "top_logprobs" },
+    });
+  }
+  const asked = given("topLogprobs", logprobs === true ? top_logprobs ?? 0 : undefined);
+  const input = { ...generation(request), ...asked, messages };
   if (request.max_completion_tokens != null) input.maxTokens = request.max_completion_tokens;
-  return { input, ...answering(request) };
+  const format = givenFormat(request.response_format);
+  return { input: { ...input, ...format }, ...answering(request) };
 }
 
 export function parseCompletionRequest(value: unknown): { input: CompletionInput } & Answering {
@@ -50,11 +63,14 @@ export function parseCompletionRequest(value: unknown): { input: CompletionInput
   const prompts = typeof request.prompt === "string" ? [request.prompt] : request.prompt;
   const [prompt] = prompts;
   if (prompts.length !== 1 || typeof prompt !== "string") throw unsupported("prompt");
-  return { input: { ...generation(request), prompt }, ...answering(request) };
+  const { logprobs } = request;
+  const asked = given("topLogprobs", typeof logprobs === "number" ? logprobs : undefined);
+  return { input: { ...generation(request), ...asked, prompt }, ...answering(request) };
 }
 
 const count = z.int().min(1).nullish();
 const role = z.enum(["system", "user", "assistant", "developer", "tool"]);
+const stopString = z.string().min(1).max(500);
 const common = {
   model: z.string().min(1),
   temperature: z.number().min(0).max(2).nullish(),
@@ -65,25 +81,32 @@ const common = {
   presence_penalty: z.number().min(-2).max(2).nullish(),
   repeat_penalty: z.number().min(0).max(10).nullish(),
   seed: z.int().nullish(),
+  n: z.int().min(1).max(8).nullish(),
   max_tokens: count,
-  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
+  stop: z.union([stopString, z.array(stopString).max(16)]).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 };
+const topLogprobs = z.int().min(0).max(20);
 const textPart = z.looseObject({ type: z.string(), text: z.string().optional() });
 
 export const chatRequest = z.looseObject({
   ...common,
+  response_format: responseFormat.nullish(),
   messages: z.array(z.looseObject({
     role,
     content: z.union([z.string(), z.array(textPart)]).nullish(),
   })).min(1),
   max_completion_tokens: count,
+  logprobs: z.boolean().nullish(),
+  top_logprobs: topLogprobs.nullish(),
 });
 
 export const completionRequest = z.looseObject({
   ...common,
   prompt: z.union([z.string(), z.array(z.unknown()).min(1)]),
+  // Some clients say false for none.
+  logprobs: z.union([topLogprobs, z.literal(false)]).nullish(),
 });
 
 type Common = z.infer<z.ZodObject<typeof common>>;
@@ -92,16 +115,12 @@ type Common = z.infer<z.ZodObject<typeof common>>;
 type Refusals = Record<string, (value: unknown) => boolean>;
 
 const unsupportedInBoth: Refusals = {
-  n: (value) => value !== 1,
   logit_bias: isAsked,
 };
 const unsupportedInChat: Refusals = {
   ...unsupportedInBoth,
   tools: isAsked,
   functions: isAsked,
-  logprobs: isAsked,
-  top_logprobs: isAsked,
-  response_format: (value) => (value as { type?: unknown }).type !== "text",
   audio: isAsked,
   modalities: (value) => !Array.isArray(value) || value.some((item) => item !== "text"),
   prediction: isAsked,
@@ -110,9 +129,9 @@ const unsupportedInChat: Refusals = {
 const unsupportedInCompletion: Refusals = {
   ...unsupportedInBoth,
   best_of: (value) => value !== 1,
+  response_format: (value) => (value as { type?: unknown }).type !== "text",
   echo: isAsked,
   suffix: isAsked,
-  logprobs: (value) => value !== false,
 };
 
 function refuseUnsupported(request: Record<string, unknown>, refusals: Refusals): void {
@@ -160,6 +179,7 @@ function generation(request: Common): GenerationInput {
     ...given("presencePenalty", request.presence_penalty),
     ...given("repeatPenalty", request.repeat_penalty),
     ...given("seed", request.seed),
+    ...given("n", request.n),
     ...(stop == null ? {} : { stop: typeof stop === "string" ? [stop] : stop }),
   };
 }
@@ -177,11 +197,11 @@ function answering(request: Common): Answering {
 export function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const param = (issue?.path ?? []).map((part, index) =>
+  const issue = meantIssue(result.error.issues[0]!);
+  const param = issue.path.map((part, index) =>
     typeof part === "number" ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`
   ).join("");
-  throw new AppError("INVALID_INPUT", `"${param || "body"}": ${issue?.message ?? "not valid"}`, {
+  throw new AppError("INVALID_INPUT", `"${param || "body"}" ${issueText(issue)}`, {
     details: { param: param || null },
   });
 }

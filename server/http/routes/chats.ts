@@ -4,6 +4,7 @@ import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { chatLimits, type ChatStore, type StoredChat } from "../../services/chat_store.ts";
+import { issueText } from "../issue_text.ts";
 import { operation } from "../operation.ts";
 import { json, plainHeaders } from "../reply.ts";
 import type { HttpEnv, RouteDeps } from "../services.ts";
@@ -171,7 +172,7 @@ function query<T extends z.ZodType>(
 ): z.infer<T> {
   const result = schema.safeParse(context.req.query(field));
   if (result.success) return result.data;
-  throw new AppError("INVALID_INPUT", `"${field}": ${result.error.issues[0]?.message}`, {
+  throw new AppError("INVALID_INPUT", `"${field}" ${issueText(result.error.issues[0]!)}`, {
     details: { field },
   });
 }

@@ -6,9 +6,11 @@ import { AppError, toAppError } from "../../../plugins/runtime/contract/error.ts
 import { type Job, jobKinds, jobStatuses } from "../../../plugins/runtime/contract/job.ts";
 import { maySeeJob } from "../../auth/job_access.ts";
 import { audited } from "../audited.ts";
+import { issueText } from "../issue_text.ts";
 import { operation } from "../operation.ts";
 import { readText } from "../page_query.ts";
 import { json, problem } from "../reply.ts";
+import { requireScope } from "../require_scope.ts";
 import type { HttpEnv, RouteDeps } from "../services.ts";
 import { event, eventStream } from "../sse.ts";
 
@@ -96,7 +98,9 @@ export function jobRoutes(hono: Hono<HttpEnv>, deps: RouteDeps): void {
         output: jobSchema,
       }),
       async (context) => {
-        const { id, title } = find(context);
+        const { id, kind, title } = find(context);
+        // What one may not begin one may not steer.
+        if (kind === "engine.add") requireScope(context.env.principal!.scopes, "plugins:manage");
         const job = await audited(context.env, audit, {
           action: `job.${action}`,
           object: () => `job:${id} ${title}`,
@@ -157,7 +161,7 @@ function read<T extends z.ZodType>(
 ): z.infer<T> {
   const result = schema.safeParse(readText(context, name, 100));
   if (result.success) return result.data;
-  throw new AppError("INVALID_INPUT", `"${name}": ${result.error.issues[0]?.message}`, {
+  throw new AppError("INVALID_INPUT", `"${name}" ${issueText(result.error.issues[0]!)}`, {
     details: { field: name },
   });
 }

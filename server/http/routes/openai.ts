@@ -18,8 +18,10 @@ import {
   chunksOf,
   completion,
   type CompletionFacts,
-  readDelta,
+  type GenerationResult,
+  readItem,
   readResult,
+  type TokenLogprob,
 } from "../openai/response.ts";
 import type { Preset } from "../../services/preset_store.ts";
 import { operation } from "../operation.ts";
@@ -128,14 +130,19 @@ async function generate(
     created: Math.floor(Date.now() / 1000),
     model: name,
     fingerprint: `bkg-${deps.config.version}`,
+    count: input.n ?? 1,
   };
   if (!stream) {
-    const result = await bus.call(capability, input, callOptions(scope, request.signal));
-    return json(scope, completion(facts, readResult(result)));
+    const options = callOptions(scope, request.signal);
+    if (input.topLogprobs === undefined) {
+      return json(scope, completion(facts, readResult(await bus.call(capability, input, options))));
+    }
+    const { result, logprobs } = await gather(bus.stream(capability, input, options));
+    return json(scope, completion(facts, result, logprobs));
   }
   const chunks = chunksOf(facts, includeUsage);
   // Sent with the first item, so that an early error can still have its status.
-  let start = chunks.start === undefined ? "" : event(chunks.start);
+  let start = chunks.start.map((chunk) => event(chunk)).join("");
   const started = (text: string) => {
     const whole = start + text;
     start = "";
@@ -143,7 +150,12 @@ async function generate(
   };
   return eventStream(request, scope, {
     open: (signal) => bus.stream(capability, input, callOptions(scope, signal)),
-    item: (value) => started(event(chunks.delta(readDelta(value)))),
+    item(value) {
+      const item = readItem(value);
+      // A comment: clients pass it over, and the line stays alive.
+      if (item.queue !== undefined) return `: queue ${item.queue.position}\n\n`;
+      return started(event(chunks.delta(item)));
+    },
     end: (value) => {
       const events = chunks.end(readResult(value)).map((chunk) => event(chunk)).join("");
       return started(`${events}data: [DONE]\n\n`);
@@ -154,6 +166,23 @@ async function generate(
     pingIntervalMs: deps.config.pingIntervalMs,
     graceMs: deps.config.streamGraceMs,
   });
+}
+
+/** The result, and what was told of its tokens: of a long answer the stream alone tells that. */
+async function gather(
+  items: AsyncGenerator<unknown, unknown>,
+): Promise<{ result: GenerationResult; logprobs: TokenLogprob[][] }> {
+  const logprobs: TokenLogprob[][] = [];
+  try {
+    while (true) {
+      const { done, value } = await items.next();
+      if (done) return { result: readResult(value), logprobs };
+      const { index = 0, logprobs: tokens = [] } = readItem(value);
+      (logprobs[index] ??= []).push(...tokens);
+    }
+  } finally {
+    await items.return(undefined);
+  }
 }
 
 function presetInput(asked: Asked, preset: Preset): ChatInput {

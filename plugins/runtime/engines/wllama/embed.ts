@@ -12,7 +12,8 @@ export async function embedText(
   text: string,
   { maxTokens, signal, progress }: EmbedOptions & { maxTokens: number },
 ): Promise<Embedding> {
-  await slots.take(signal, () => progress?.()).catch((error) => {
+  const turn = { principal: "", signal, alive: () => progress?.() };
+  await slots.take(turn).catch((error) => {
     throw signal?.aborted ? cancelled() : error;
   });
   try {

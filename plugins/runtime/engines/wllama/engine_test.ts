@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import type { AppError } from "../../contract/error.ts";
 import { startEngine, testModel } from "../testing_harness.ts";
-import type { Completion, GenerateOptions, Piece, WllamaModel } from "./interface.ts";
+import type { Completion, GenerateOptions, Piece, TokenLogprob, WllamaModel } from "./interface.ts";
 
 const greedy = { principal: "alice", temperature: 0 };
 const story = "Once upon a time";
@@ -9,14 +10,18 @@ const story = "Once upon a time";
 interface Answer extends Completion {
   text: string;
   pieces: string[];
+  /** Of all pieces. */
+  logprobs: TokenLogprob[];
 }
 
 async function collect(stream: AsyncGenerator<Piece, Completion>): Promise<Answer> {
   const pieces: string[] = [];
+  const logprobs: TokenLogprob[] = [];
   while (true) {
     const { done, value } = await stream.next();
-    if (done) return { ...value, pieces, text: pieces.join("") };
+    if (done) return { ...value, pieces, logprobs, text: pieces.join("") };
     pieces.push(value.text);
+    logprobs.push(...value.logprobs ?? []);
   }
 }
 
@@ -120,6 +125,101 @@ Deno.test("wllama engine, on aidreams260K", async (t) => {
     assert.equal((await complete(model, { maxTokens: 3 })).usage.completionTokens, 3);
   });
 
+  await t.step("truncate-middle leaves out as much as leaves room for the answer", async () => {
+    const overflow = "truncate-middle";
+    const prompt = `Once upon a time ${story.repeat(60)} the end of it`;
+    for (const maxTokens of [8, undefined]) {
+      const answer = await complete(
+        model,
+        { overflow, ...(maxTokens === undefined ? {} : { maxTokens }) },
+        prompt,
+      );
+      const { promptTokens } = answer.usage;
+      const room = maxTokens ?? 32;
+      assert(promptTokens <= 128 - room && promptTokens > 70, `${promptTokens} tokens were left`);
+      assert(answer.truncatedTokens! > 300, `${answer.truncatedTokens} tokens were left out`);
+      assert(answer.usage.completionTokens > 0);
+    }
+    const short = await complete(model, { overflow, maxTokens: 3 });
+    assert.equal(short.truncatedTokens, undefined);
+  });
+
+  await t.step("10 MB of prompt are refused or cut, and others go on", async () => {
+    const prompt = "Lily saw a fox. ".repeat(650_000);
+    const other = complete(model, { maxTokens: 60 });
+    await assert.rejects(complete(model, {}, prompt), { code: "CONTEXT_OVERFLOW" });
+    const cut = await complete(model, { overflow: "truncate-middle", maxTokens: 3 }, prompt);
+    assert.equal(cut.usage.completionTokens, 3);
+    assert(cut.truncatedTokens! > 1_000_000, `${cut.truncatedTokens} tokens were left out`);
+    const chat = model.chat([{ role: "user", content: prompt }], {
+      ...greedy,
+      overflow: "truncate-middle",
+      maxTokens: 3,
+    });
+    assert.equal((await collect(chat)).usage.completionTokens, 3);
+    assert.equal((await other).usage.completionTokens, 60);
+  });
+
+  await t.step("logprobs: each token's, and the likeliest at its place", async () => {
+    for (const topLogprobs of [0, 3]) {
+      const { logprobs, text, pieces } = await complete(model, { maxTokens: 20, topLogprobs });
+      assert.equal(logprobs.length, 20);
+      assert.equal(logprobs.map((token) => token.text).join(""), text);
+      assert.equal(pieces.join(""), (await complete(model, { maxTokens: 20 })).text);
+      for (const { logprob, bytes, top, text } of logprobs) {
+        assert(logprob <= 0 && bytes.length > 0);
+        assert.equal(top.length, topLogprobs);
+        // Greedy: the chosen token is the likeliest one.
+        if (topLogprobs > 0) assert.deepEqual(top[0], { text, bytes, logprob });
+        assert(top.every((token, at) => at === 0 || token.logprob <= top[at - 1]!.logprob));
+      }
+    }
+  });
+
+  await t.step("logprobs are the model's own, whatever temperature and penalties", async () => {
+    const shaped = { topLogprobs: 20, maxTokens: 1, temperature: 2, topK: 1, repeatPenalty: 2 };
+    const [plain] = (await complete(model, { topLogprobs: 20, maxTokens: 1 })).logprobs;
+    const [other] = (await complete(model, shaped)).logprobs;
+    assert.deepEqual(other!.top, plain!.top);
+    const together = plain!.top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
+    assert(together > 0.5 && together <= 1.0001, `${together}`);
+  });
+
+  await t.step(
+    "logprobs end where a stop string cuts, and come with text that was held",
+    async () => {
+      const whole = await complete(model, { maxTokens: 20, topLogprobs: 0 });
+      const stop = whole.text.slice(-4);
+      const cut = await complete(model, { maxTokens: 40, stop: [stop], topLogprobs: 0 });
+      assert.equal(cut.text, whole.text.slice(0, whole.text.indexOf(stop)));
+      const shown = cut.logprobs.map(({ text }) => text).join("");
+      assert(shown.startsWith(cut.text));
+      assert.deepEqual(cut.logprobs, whole.logprobs.slice(0, cut.logprobs.length));
+      const looksLike = whole.text.slice(-3) + "\u0000never";
+      const kept = await complete(model, { maxTokens: 20, stop: [looksLike], topLogprobs: 0 });
+      assert.deepEqual(kept.logprobs, whole.logprobs);
+    },
+  );
+
+  await t.step("16 stop strings: one that is the whole answer leaves none", async () => {
+    const { text } = await complete(model, { maxTokens: 8 });
+    const stop = [text, ...Array.from({ length: 15 }, (_, at) => `never ${at}`)];
+    const none = await complete(model, { maxTokens: 40, stop });
+    assert.deepEqual([none.text, none.pieces, none.finishReason], ["", [], "stop"]);
+  });
+
+  await t.step("frequencyPenalty ends a repetition", async () => {
+    const prompt = "ha ha ha ha ha ha ha ha ha ha";
+    const most = (text: string) => {
+      const counts = new Map<string, number>();
+      for (const word of text.split(" ")) counts.set(word, (counts.get(word) ?? 0) + 1);
+      return Math.max(...counts.values());
+    };
+    const plain = await complete(model, { maxTokens: 80 }, prompt);
+    const varied = await complete(model, { maxTokens: 80, frequencyPenalty: 2 }, prompt);
+    assert(most(varied.text) < most(plain.text), `${plain.text}\n${varied.text}`);
+  });
+
   await t.step("odd prompts are answered", async () => {
     for (const prompt of ["", "\ud800", "\u0000", "日本語 🙂"]) {
       const { usage } = await complete(model, { maxTokens: 3 }, prompt);
@@ -182,17 +282,6 @@ Deno.test("wllama engine, on aidreams260K", async (t) => {
     await fresh.unload();
   });
 
-  await t.step("progress tells of the prompt", async () => {
-    const seen: number[] = [];
-    await complete(model, {
-      principal: "progress",
-      maxTokens: 2,
-      progress: ({ processedTokens }) =>
-        processedTokens !== undefined && seen.push(processedTokens),
-    });
-    assert.equal(seen.at(-1), 13);
-  });
-
   await t.step("unload ends what runs and frees the threads", async () => {
     const rejected = assert.rejects(
       Promise.all([1, 2, 3].map(() => complete(model, {}))),
@@ -237,6 +326,20 @@ Deno.test("wllama engine, on aidreams260K", async (t) => {
     assert.equal((await complete(again, { maxTokens: 3 })).usage.completionTokens, 3);
     await again.unload();
   });
+});
+
+// In a process of its own: Deno 2.9.6 cannot end a Worker that computes, and two go on to.
+Deno.test("wllama engine: a chat template that never ends costs its model alone", async () => {
+  if (testModel("aidreams260K-f32.gguf") === undefined) return;
+  const script = fileURLToPath(new URL("./testing_endless_template.ts", import.meta.url));
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--lock=deno.test.lock", script],
+    cwd: fileURLToPath(new URL("../../../..", import.meta.url)),
+    stdout: "null",
+    stderr: "piped",
+    signal: AbortSignal.timeout(180_000),
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
 });
 
 Deno.test("wllama engine takes the weights alone, and refuses what it cannot read before it reads", async (t) => {
@@ -293,6 +396,18 @@ Deno.test("wllama engine, on a 15M model", async (t) => {
   await t.step("load reads the file by ranges", () => {
     assert(file.reads.count > 5);
     assert(file.reads.largest < file.files[0]!.size, "the file was read whole");
+  });
+
+  await t.step("progress tells of a long prompt", async () => {
+    const seen: number[] = [];
+    const { usage } = await complete(model, {
+      principal: "progress",
+      maxTokens: 2,
+      progress: ({ processedTokens }) =>
+        processedTokens !== undefined && seen.push(processedTokens),
+    }, prompt);
+    assert(seen.length > 1);
+    assert.equal(seen.at(-1), usage.promptTokens);
   });
 
   await t.step("a call cancelled while its prompt is read ends after one step", async () => {

@@ -71,8 +71,13 @@ export interface GenerateOptions extends Sampling, Shaping {
   /** The answer ends before the first of these; no part of it is ever yielded. */
   stop?: readonly string[];
   signal?: AbortSignal;
-  /** Called on each sign of life of the engine, also while the call waits for others. */
-  progress?(state: { promptTokens?: number; processedTokens?: number }): void;
+  /**
+   * Called on each sign of life of the engine, also while the call waits for others; `queuePosition` comes when its
+   * place in the line changes: 1 is next.
+   */
+  progress?(
+    state: { promptTokens?: number; processedTokens?: number; queuePosition?: number },
+  ): void;
 }
 
 /** What an answer must keep to, and what is told of it; the same on every backend. */

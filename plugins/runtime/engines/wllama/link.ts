@@ -10,10 +10,16 @@ export interface StepResult {
   json: string;
   isError: boolean;
   hasMore: boolean;
+  /** What the step brought is lost: it had bytes that are no text. */
+  isUnprintable?: boolean;
 }
 
 export class EngineLink {
   readonly #proxy: WllamaProxy;
+  readonly #wllama: Wllama;
+  /** Those that wait for the one that runs. wllama has such a line too, but nothing can go first in it. */
+  readonly #line: Act[] = [];
+  #isActing = false;
   readonly #lastError: () => string | undefined;
   /** Why the engine is gone; every call then fails with it. */
   #broken: AppError | undefined;
@@ -21,6 +27,7 @@ export class EngineLink {
   /** `lastError` is what the engine's log said last. */
   constructor(wllama: Wllama, lastError: () => string | undefined) {
     this.#lastError = lastError;
+    this.#wllama = wllama;
     const { proxy } = wllama as unknown as { proxy: WllamaProxy };
     if (typeof proxy?.wllamaAction !== "function") {
       throw new AppError("INTERNAL", "This version of wllama has a link that bkg does not know");
@@ -28,15 +35,24 @@ export class EngineLink {
     this.#proxy = proxy;
   }
 
-  /** Hands a request to the engine; answers its id, or throws INVALID_INPUT when the engine refuses it. */
+  /**
+   * Hands a request to the engine; answers its id, or throws INVALID_INPUT when the engine refuses it. A chat's template
+   * is rendered meanwhile: one that does not end is INVALID_MODEL, and ends this engine.
+   */
   async submit(body: Record<string, unknown>, isChat: boolean): Promise<number> {
-    const { req_id } = await this.#act<{ req_id: number }>("completion", {
-      _name: "cmpl_req",
-      is_chat: isChat,
-      data_json: JSON.stringify(body),
-      files: [],
-    });
-    return req_id;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const watch = () => timer = setTimeout(() => this.#endLoop(), templateLimitMs);
+    try {
+      const { req_id } = await this.#act<{ req_id: number }>("completion", {
+        _name: "cmpl_req",
+        is_chat: isChat,
+        data_json: JSON.stringify(body),
+        files: [],
+      }, isChat ? { began: watch } : {});
+      return req_id;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** The same for the embedding of one text. */
@@ -59,26 +75,47 @@ export class EngineLink {
     } catch (error) {
       // Bytes that are no UTF-8 cannot become its JSON; the request itself goes on.
       if (!(error instanceof AppError) || !error.message.includes("invalid UTF-8")) throw error;
-      return { json: unprintable, isError: false, hasMore: true };
+      return { json: unprintable, isError: false, hasMore: true, isUnprintable: true };
     }
   }
 
-  /** Frees the request's slot; a finished request is left alone. */
+  /** Frees the request's slot, before any other step is made; a finished request is left alone. */
   async cancel(requestId: number): Promise<void> {
     if (this.#broken !== undefined) return;
-    await this.#act("cancel", { _name: "cncl_req", req_id: requestId }).catch(() => {});
+    const body = { _name: "cncl_req", req_id: requestId };
+    await this.#act("cancel", body, { goesFirst: true }).catch(() => {});
   }
 
   /** Fails whatever waits for the engine, which is being ended. */
   close(reason: AppError): void {
     this.#broken ??= reason;
+    for (const { reject } of this.#line.splice(0)) reject(reason);
     this.#proxy.abort("unloaded", "");
   }
 
-  async #act<Result>(name: string, body: Record<string, unknown>): Promise<Result> {
+  #endLoop(): void {
+    this.close(
+      new AppError(
+        "INVALID_MODEL",
+        `The model's chat template did not end within ${templateLimitMs / 1000} s`,
+        { details: { part: "chat template", limitMs: templateLimitMs } },
+      ),
+    );
+    // Only that ends a loop in WebAssembly.
+    void this.#wllama.exit();
+  }
+
+  async #act<Result>(
+    name: string,
+    body: Record<string, unknown>,
+    { goesFirst = false, began = () => {} }: { goesFirst?: boolean; began?: () => void } = {},
+  ): Promise<Result> {
     if (this.#broken !== undefined) throw this.#broken;
     try {
-      return await this.#proxy.wllamaAction(name, body) as Result;
+      return await new Promise<unknown>((resolve, reject) => {
+        this.#line[goesFirst ? "unshift" : "push"]({ name, body, began, resolve, reject });
+        if (!this.#isActing) void this.#actInTurn();
+      }) as Result;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       if (message === refusal) {
@@ -90,13 +127,33 @@ export class EngineLink {
     }
   }
 
+  async #actInTurn(): Promise<void> {
+    this.#isActing = true;
+    for (let act = this.#line.shift(); act !== undefined; act = this.#line.shift()) {
+      act.began();
+      await this.#proxy.wllamaAction(act.name, act.body).then(act.resolve, act.reject);
+    }
+    this.#isActing = false;
+  }
+
   /** Whether the engine has died and the model must be loaded anew. */
   get isBroken(): boolean {
     return this.#broken !== undefined;
   }
 }
 
+/** A template is rendered in milliseconds, of a long chat on a slow core too. */
+const templateLimitMs = 10_000;
+
 const unprintable = JSON.stringify({ choices: [{ text: "\ufffd" }] });
+
+interface Act {
+  name: string;
+  body: Record<string, unknown>;
+  began(): void;
+  resolve(result: unknown): void;
+  reject(reason: unknown): void;
+}
 
 /** wllama 3.8.1's `ProxyToWorker`, as far as it is used; private there. */
 interface WllamaProxy {

@@ -2,11 +2,13 @@
 
 import { type CacheManager, Wllama } from "@wllama/wllama";
 import { AppError } from "../../contract/error.ts";
-import { chooseBackend } from "../choose_backend.ts";
+import { chooseBackend, mayTakeWasm } from "../choose_backend.ts";
 import type { EngineHost, ModelFile, OpenModel } from "../engine.ts";
+import { gpuLost, gpuName, type GpuNames, noGpu, requireGpu } from "../gpu.ts";
 import type { WllamaInfo, WllamaLoadOptions, WllamaModel } from "./interface.ts";
 import { createModel } from "./model.ts";
-import { limitHeapGrowth, withWorkerCode } from "./worker_code.ts";
+import { loadNative } from "./native.ts";
+import { type GpuListener, limitHeapGrowth, withWorkerCode } from "./worker_code.ts";
 
 /** Loads `model`; nothing else may load meanwhile. */
 export async function loadModel(
@@ -17,12 +19,27 @@ export async function loadModel(
   const started = performance.now();
   const { signal } = options;
   if (signal?.aborted) throw cancelled();
-  const { backend } = chooseBackend(options.backend, { host, model, engine: "llama" });
-  if (backend === "native") throw new AppError("UNSUPPORTED_FEATURE", "not yet");
+  const chosen = chooseBackend(options.backend, { host, model, engine: "llama" });
+  if (chosen.backend === "native") {
+    try {
+      return await loadNative(host, model, { ...options, ...chosen });
+    } catch (error) {
+      if (!mayTakeWasm(options.backend, error)) throw error;
+    }
+  }
+  const backend = chosen.backend === "webgpu" ? "webgpu" : "wasm";
+  if (backend === "webgpu") await requireGpu(["shader-f16"]);
   const weights = findWeights(model, { ...options, backend });
   const lease = await host.takeThreads(Math.max(options.threads ?? 1, 1));
-  const log = new EngineLog();
-  const reads = new FileReads(weights, options.progress);
+  const silence = new Silence(backend === "wasm" ? wasmSilenceMs : gpuSilenceMs);
+  const gpu = new GpuWatch();
+  const log = new EngineLog(silence);
+  const reads = new FileReads(weights, (readBytes) => {
+    silence.heard();
+    options.progress?.(readBytes);
+  });
+  const ends = [silence.signal, gpu.loss, ...signal === undefined ? [] : [signal]];
+  const given = AbortSignal.any(ends);
   const { use = "text" } = options;
   const parallel = use === "vectors" ? 1 : Math.max(options.parallel ?? 1, 1);
   let wllama: Wllama | undefined;
@@ -33,7 +50,7 @@ export async function loadModel(
       model.contextLength ?? Infinity,
       use === "vectors" ? maxVectorTokens : Infinity,
     );
-    const loading = wllama = await withWorkerCode(wasm, async () => {
+    const loading = wllama = await withWorkerCode({ wasm, gpu }, async () => {
       // The WASM comes as bytes, so its address says nothing.
       // The empty cache manager keeps it from looking for OPFS; null keeps it from its CDN.
       const created = new Wllama({ default: "data:," }, {
@@ -43,13 +60,15 @@ export async function loadModel(
       created.setCompat(null);
       await interruptible(
         created,
-        signal,
+        given,
         () =>
           created.loadModel(reads.files as unknown as Blob[], {
             n_ctx: contextLength * parallel,
             n_threads: lease.threads,
             n_parallel: parallel,
             n_gpu_layers: backend === "webgpu" ? 99_999 : 0,
+            // It compiles what the GPU runs; WebAssembly has nothing to warm, and is not to be silent for long.
+            warmup: backend === "webgpu",
             // Its own cache for each sequence: in a shared one a long call fails all the others.
             kv_unified: false,
             // What was asked before stays where it is, instead of being copied aside at each new call.
@@ -71,12 +90,16 @@ export async function loadModel(
     });
     const loaded = loading.getLoadedContextInfo() as LoadedInfo;
     if (loaded.success === false) throw new Error("llama.cpp did not take the model");
+    if (backend === "webgpu" && log.offloadedLayers === 0) {
+      throw noGpu("llama.cpp left the whole model to the CPU");
+    }
     limitHeapGrowth(workerOf(loading), (options.heapGrowthMb ?? 256) * 1_048_576);
     const info: WllamaInfo = {
       engine: "wllama",
       engineVersion: `llama.cpp ${Wllama.getLibllamaVersion()}`,
       backend: log.offloadedLayers > 0 ? "webgpu" : "wasm",
       threads: loading.getNumThreads(),
+      ...(log.offloadedLayers > 0 ? { device: gpuName(gpu.names) } : {}),
       loadMs: performance.now() - started,
       contextLength: Math.min(Math.floor(loaded.n_ctx / parallel), loaded.n_ctx_train),
       trainedContextLength: loaded.n_ctx_train,
@@ -92,15 +115,23 @@ export async function loadModel(
       info,
       use,
       lastError: () => log.takeError(),
+      lost: gpu.loss,
       release: lease.release,
     });
   } catch (cause) {
     await wllama?.exit();
     lease.release();
     if (signal?.aborted) throw cancelled();
-    throw reads.error ?? toLoadError(cause, log);
+    if (gpu.loss.aborted) throw gpu.loss.reason;
+    throw reads.error ?? silence.error ?? toLoadError(cause, log);
+  } finally {
+    silence.end();
   }
 }
+
+/** While llama.cpp loads a model it also renders its chat template, which may never end. */
+const wasmSilenceMs = 20_000;
+const gpuSilenceMs = 120_000;
 
 const promptStep = 256;
 /** The memory of a step grows with it. */
@@ -148,7 +179,7 @@ function findWeights(
 /** wllama cannot be told to stop loading; its Worker can be ended, and what waits for it failed. */
 async function interruptible(
   wllama: Wllama,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   load: () => Promise<void>,
 ): Promise<void> {
   const interrupt = () => {
@@ -156,16 +187,54 @@ async function interruptible(
     wllama.exit();
     proxy?.abort("interrupted", "");
   };
-  signal?.throwIfAborted();
-  signal?.addEventListener("abort", interrupt, { once: true });
+  signal.throwIfAborted();
+  signal.addEventListener("abort", interrupt, { once: true });
   try {
     await load();
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
   } catch (error) {
     await wllama.exit();
     throw error;
   } finally {
-    signal?.removeEventListener("abort", interrupt);
+    signal.removeEventListener("abort", interrupt);
+  }
+}
+
+/** Fires when nothing was heard of the engine for too long. */
+class Silence {
+  error: AppError | undefined;
+  readonly #limitMs: number;
+  readonly #broken = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+    this.heard();
+  }
+
+  get signal(): AbortSignal {
+    return this.#broken.signal;
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    if (this.#ended) return;
+    this.#timer = setTimeout(() => {
+      this.error = new AppError(
+        "INVALID_MODEL",
+        `The engine was silent for ${
+          this.#limitMs / 1000
+        } s while it loaded the model: its chat template may not end`,
+        { details: { limitMs: this.#limitMs } },
+      );
+      this.#broken.abort(this.error);
+    }, this.#limitMs);
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
   }
 }
 
@@ -192,7 +261,12 @@ function toLoadError(cause: unknown, log: EngineLog): AppError {
 /** What the engine says, as far as it matters: its last error, and where the layers went. */
 class EngineLog {
   offloadedLayers = 0;
+  readonly #silence: Silence;
   #lastError: string | undefined;
+
+  constructor(silence: Silence) {
+    this.#silence = silence;
+  }
 
   debug = (...line: unknown[]) => this.#read(line);
   log = (...line: unknown[]) => this.#read(line);
@@ -212,9 +286,20 @@ class EngineLog {
   }
 
   #read([text]: unknown[]): void {
+    this.#silence.heard();
     const found = typeof text === "string" ? /offloaded (\d+)\/\d+ layers to GPU/.exec(text) : null;
     if (found !== null) this.offloadedLayers = Number(found[1]);
   }
+}
+
+/** The GPU that llama.cpp took; `loss` fires with an AppError once it is gone. */
+class GpuWatch implements GpuListener {
+  readonly #loss = new AbortController();
+  readonly loss = this.#loss.signal;
+  names: GpuNames | undefined;
+
+  taken = (names: GpuNames) => void (this.names = names);
+  lost = (reason: string) => this.#loss.abort(gpuLost(reason));
 }
 
 /** The model's files, telling how much was read and why a read failed. */

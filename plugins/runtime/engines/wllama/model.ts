@@ -2,19 +2,30 @@
 
 import type { Wllama } from "@wllama/wllama";
 import { AppError } from "../../contract/error.ts";
-import type { Completion, GenerateOptions, Piece, WllamaInfo, WllamaModel } from "./interface.ts";
+import type {
+  Completion,
+  GenerateOptions,
+  Piece,
+  TokenLogprob,
+  WllamaInfo,
+  WllamaModel,
+} from "./interface.ts";
 import { embedText } from "./embed.ts";
 import { EngineLink, type StepResult } from "./link.ts";
 import { parseError, parseStep, requestBody, type Step, toCompletion } from "./request.ts";
+import { type PromptInput, Shortening } from "./shorten.ts";
 import { Slots } from "./slots.ts";
 import { StopStrings } from "./stop_strings.ts";
+import { TokenTape } from "./token_tape.ts";
 
 export function createModel(
-  { wllama, info, use, lastError, release }: {
+  { wllama, info, use, lastError, lost, release }: {
     wllama: Wllama;
     info: WllamaInfo;
     use: "text" | "vectors";
     lastError: () => string | undefined;
+    /** Fires with an AppError when what the model runs on is gone. */
+    lost: AbortSignal;
     release: () => void;
   },
 ): WllamaModel {
@@ -22,7 +33,12 @@ export function createModel(
   const slots = new Slots(info.parallel);
   const caches = new CacheOwner();
   let unloaded: Promise<void> | undefined;
-  const call = { link, slots, caches };
+  const end = (reason: AppError) => {
+    slots.close(reason);
+    link.close(reason);
+  };
+  lost.addEventListener("abort", () => end(lost.reason), { once: true });
+  const call = { link, slots, caches, contextLength: info.contextLength };
   const requireUse = (wanted: typeof use) => {
     if (wanted === use) return;
     throw new AppError("UNSUPPORTED_FEATURE", `The model was loaded for ${use}, not for ${wanted}`);
@@ -46,9 +62,7 @@ export function createModel(
     },
     unload() {
       unloaded ??= (async () => {
-        const reason = new AppError("UNAVAILABLE", "The model was unloaded");
-        slots.close(reason);
-        link.close(reason);
+        end(new AppError("UNAVAILABLE", "The model was unloaded"));
         await wllama.exit();
         release();
       })();
@@ -77,40 +91,63 @@ interface CallDeps {
   link: EngineLink;
   slots: Slots;
   caches: CacheOwner;
+  contextLength: number;
 }
 
 async function* generate(
-  { link, slots, caches }: CallDeps,
-  input: Parameters<typeof requestBody>[0],
+  { link, slots, caches, contextLength }: CallDeps,
+  input: PromptInput,
   options: GenerateOptions,
 ): AsyncGenerator<Piece, Completion> {
-  const { signal, principal } = options;
+  const { signal, principal, progress } = options;
+  const shortening = new Shortening(input, options, contextLength);
   try {
-    await slots.take(signal, () => options.progress?.({}));
+    await slots.take({
+      principal,
+      signal,
+      alive: () => progress?.({}),
+      moved: (queuePosition) => progress?.({ queuePosition }),
+    });
   } catch (error) {
     if (signal?.aborted) return toCompletion("cancelled", undefined, undefined);
     throw error;
   }
-  const request = new Request(link, () => slots.alive());
   try {
-    await request.submit(requestBody(input, options, caches.mayReuse(principal)), input);
-    return yield* follow(request, options);
+    while (true) {
+      const request = new Request(link, () => slots.alive());
+      try {
+        const { input } = shortening;
+        await request.submit(requestBody(input, options, caches.mayReuse(principal)), input);
+        const completion = yield* follow(request, options);
+        const truncatedTokens = shortening.truncatedTokens(completion.usage.promptTokens);
+        return { ...completion, ...(truncatedTokens === undefined ? {} : { truncatedTokens }) };
+      } catch (error) {
+        if (signal?.aborted || !shortening.refused(error)) throw error;
+      } finally {
+        await request.end();
+      }
+    }
   } finally {
-    await request.end();
     slots.release();
   }
 }
 
 async function* follow(
   request: Request,
-  { signal, stop = [], progress }: GenerateOptions,
+  { signal, stop = [], topLogprobs, progress }: GenerateOptions,
 ): AsyncGenerator<Piece, Completion> {
   const stops = stop.length > 0 ? new StopStrings(stop) : undefined;
+  const tape = topLogprobs === undefined ? undefined : new TokenTape<TokenLogprob>();
+  const toPiece = (text: string): Piece => {
+    if (tape === undefined) return { text };
+    const logprobs = tape.take(text.length);
+    return { text, logprobs: logprobs.map((token) => withTop(token, topLogprobs ?? 0)) };
+  };
   let timings: Step["timings"];
   let prompt: Step["progress"];
   while (true) {
     if (signal?.aborted) return toCompletion("cancelled", timings, prompt);
-    const step = await request.next();
+    const step = await unlessAborted(request.next(), signal);
     if (signal?.aborted) return toCompletion("cancelled", timings, prompt);
     timings = step?.timings ?? timings;
     if (step?.progress !== undefined) {
@@ -121,19 +158,46 @@ async function* follow(
       if (request.done) return toCompletion("stop", timings, prompt);
       continue;
     }
+    tape?.add(step.text, step.logprobs);
     if (stops === undefined) {
-      if (step.text !== "") yield { text: step.text };
+      if (step.text !== "") yield toPiece(step.text);
     } else {
       const { text, stopped } = stops.push(step.text);
-      if (text !== "") yield { text };
+      if (text !== "") yield toPiece(text);
       if (stopped) return toCompletion("stop", timings, prompt);
     }
     if (step.finishReason !== undefined) {
       const rest = stops?.flush() ?? "";
-      if (rest !== "") yield { text: rest };
+      if (rest !== "") yield toPiece(rest);
       return toCompletion(step.finishReason, timings, prompt);
     }
   }
+}
+
+/** Undefined once `signal` has fired: nobody waits for a step that nobody wants. */
+function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal | undefined,
+): Promise<Value | undefined> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const leave = () => resolve(undefined);
+    signal.addEventListener("abort", leave, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}
+
+/** The engine tells of one at least. */
+function withTop(token: TokenLogprob, count: number): TokenLogprob {
+  return { ...token, top: token.top.slice(0, count) };
+}
+
+function unprintableTokens(): AppError {
+  return new AppError(
+    "UNSUPPORTED_FEATURE",
+    "This engine cannot tell log probabilities where a token is a part of a character: ask without them, or with native",
+    { details: { field: "topLogprobs" } },
+  );
 }
 
 /** One request in the engine. */
@@ -142,6 +206,7 @@ class Request {
   readonly #alive: () => void;
   readonly #polls: Promise<StepResult>[] = [];
   #id: number | undefined;
+  #tellsTokens = false;
   #ahead = 1;
   done = false;
 
@@ -152,6 +217,7 @@ class Request {
 
   async submit(body: Record<string, unknown>, input: object): Promise<void> {
     const isChat = "messages" in input;
+    this.#tellsTokens = "n_probs" in body;
     try {
       this.#id = await this.#link.submit(body, isChat);
     } catch (cause) {
@@ -171,6 +237,8 @@ class Request {
     this.#alive();
     this.done = !result.hasMore;
     if (result.isError) throw parseError(result.json);
+    // Of the tokens it tells of, likely ones too; with them the text is lost, which may have been whole.
+    if (result.isUnprintable && this.#tellsTokens) throw unprintableTokens();
     const step = parseStep(result.json);
     // Two steps are asked for at once, so that the engine never waits for us between tokens. Not while it
     // reads the prompt: there a step is long, and a cancelled call must not wait for two.

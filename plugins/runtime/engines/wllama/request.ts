@@ -1,12 +1,14 @@
 // Our options as llama.cpp's server takes them, and its answers as ours (tools/server/server-schema.cpp).
 // What leaves here must be valid: llama.cpp answers a field out of range by refusing the request without a reason.
 
+import { checkGrammar } from "../../contract/gbnf_walk.ts";
 import { AppError } from "../../contract/error.ts";
-import type { ChatMessage, Completion, GenerateOptions } from "./interface.ts";
+import type { Completion, GenerateOptions, TokenLogprob } from "./interface.ts";
+import type { PromptInput } from "./shorten.ts";
 
 /** The body of a request; `cachePrompt` lets it start from what an earlier one left in the cache. */
 export function requestBody(
-  input: { prompt: string } | { messages: readonly ChatMessage[] },
+  input: PromptInput,
   options: GenerateOptions,
   cachePrompt: boolean,
 ): Record<string, unknown> {
@@ -18,11 +20,18 @@ export function requestBody(
       })),
     }),
     stream: true,
-    return_progress: true,
+    // A step that tells it keeps the token that it made for the next one: the first token would be late by one.
+    return_progress: lengthOf(input) > longPromptChars,
     // With stop strings the engine is ended from here, so each step must say how far it is.
     timings_per_token: (options.stop?.length ?? 0) > 0,
     cache_prompt: cachePrompt,
+    // None of 0 would be told of the chosen token either.
+    ...(options.topLogprobs === undefined ? {} : {
+      n_probs: within(options.topLogprobs, 1, maxTopLogprobs),
+      post_sampling_probs: false,
+    }),
     n_predict: options.maxTokens === undefined ? -1 : within(options.maxTokens, 0, maxInt32),
+    ...(options.grammar === undefined ? {} : { grammar: checkGrammar(options.grammar) }),
     temperature: within(options.temperature ?? 0.8, 0, 1000),
     top_p: within(options.topP ?? 0.95, 0, 1),
     top_k: within(options.topK ?? 40, 0, maxInt32),
@@ -30,14 +39,18 @@ export function requestBody(
     frequency_penalty: within(options.frequencyPenalty ?? 0, -1000, 1000),
     presence_penalty: within(options.presencePenalty ?? 0, -1000, 1000),
     repeat_penalty: within(options.repeatPenalty ?? 1, 0, 1000),
-    // llama.cpp takes -1 as random; ours are whole numbers of any size.
-    seed: options.seed === undefined ? -1 : Number(BigInt.asUintN(31, BigInt(options.seed))),
+    // Ours are whole numbers of any size. llama.cpp's own random one is the time here: equal for calls at once.
+    seed: options.seed === undefined
+      ? crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1
+      : Number(BigInt.asUintN(31, BigInt(options.seed))),
   };
 }
 
 /** One result of the engine, parsed. */
 export interface Step {
   text: string;
+  /** Of the tokens that made `text`, when they were asked for. */
+  logprobs: readonly TokenLogprob[];
   /** Set in the last result. */
   finishReason: "stop" | "length" | undefined;
   timings: Timings | undefined;
@@ -62,6 +75,7 @@ export function parseStep(json: string): Step | undefined {
   const [first, ...rest] = steps;
   return rest.reduce((sum, step) => ({
     text: sum.text + step.text,
+    logprobs: [...sum.logprobs, ...step.logprobs],
     finishReason: step.finishReason ?? sum.finishReason,
     timings: step.timings ?? sum.timings,
     progress: step.progress ?? sum.progress,
@@ -106,15 +120,30 @@ export function toCompletion(
 }
 
 const maxInt32 = 0x7fff_ffff;
+/** Shorter ones are read in about one step. */
+const longPromptChars = 1024;
+
+function lengthOf(input: Parameters<typeof requestBody>[0]): number {
+  if ("prompt" in input) return input.prompt.length;
+  return input.messages.reduce((sum, { content }) => sum + content.length, 0);
+}
+const maxTopLogprobs = 20;
 
 interface Chunk {
   choices?: {
     text?: string;
     delta?: { content?: string | null };
+    logprobs?: { content?: TokenEntry[] } | null;
     finish_reason?: string | null;
   }[];
   timings?: Timings;
   prompt_progress?: { total: number; processed: number; cache: number };
+}
+
+interface TokenEntry {
+  bytes?: number[];
+  logprob?: number | null;
+  top_logprobs?: TokenEntry[];
 }
 
 interface EngineError {
@@ -129,11 +158,26 @@ function toStep({ choices, timings, prompt_progress }: Chunk): Step {
   const reason = choice?.finish_reason ?? undefined;
   return {
     text: choice?.text ?? choice?.delta?.content ?? "",
+    logprobs: (choice?.logprobs?.content ?? []).map((entry) => ({
+      ...toLogprob(entry),
+      top: (entry.top_logprobs ?? []).map(toLogprob),
+    })),
     finishReason: reason === undefined ? undefined : reason === "length" ? "length" : "stop",
     timings,
     progress: prompt_progress,
   };
 }
+
+function toLogprob({ bytes = [], logprob }: TokenEntry): Omit<TokenLogprob, "top"> {
+  return {
+    text: decoder.decode(new Uint8Array(bytes)),
+    bytes,
+    // Rounding may take a certain token past 1; one without a chance has no number in JSON.
+    logprob: Math.min(logprob ?? -Number.MAX_VALUE, 0),
+  };
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function within(value: number, min: number, max: number): number {
   return Number.isFinite(value) ? Math.min(Math.max(value, min), max) : min;

@@ -33,3 +33,9 @@ Deno.test("StopStrings shows at once what cannot begin a stop string", () => {
   assert.equal(finder.push(" E").text, " ");
   assert.equal(finder.push("x").text, "Ex");
 });
+
+Deno.test("StopStrings cuts between characters of several units", () => {
+  assert.deepEqual(cut(["日", "本語🙂", "🙃x"], ["🙂🙃"]), { text: "日本語", stopped: true });
+  assert.deepEqual(cut(["日本", "語"], ["本語"]), { text: "日", stopped: true });
+  assert.deepEqual(cut(["🙂🙂"], ["🙂🙃"]), { text: "🙂🙂", stopped: false });
+});

@@ -2,9 +2,16 @@
 // changed where it becomes a Blob. Every change is checked: a new version of wllama fails here, loudly.
 
 import { AppError } from "../../contract/error.ts";
+import type { GpuNames } from "../gpu.ts";
 
 /** What wllama's Worker says when llama.cpp refused a request instead of answering it. */
 export const refusal = "llama.cpp refused the request";
+
+/** Hears of the GPU that llama.cpp took, and of its loss; neither comes where it took none. */
+export interface GpuListener {
+  taken(names: GpuNames): void;
+  lost(reason: string): void;
+}
 
 /**
  * Runs `load` with wllama's Worker code adapted. Only one may run at a time: it swaps globals.
@@ -12,7 +19,7 @@ export const refusal = "llama.cpp refused the request";
  * fetch nothing, not even a blob, can run it.
  */
 export async function withWorkerCode<Result>(
-  wasm: ArrayBuffer,
+  { wasm, gpu }: { wasm: ArrayBuffer; gpu: GpuListener },
   load: () => Promise<Result>,
 ): Promise<Result> {
   const { Blob: PlainBlob, URL, Worker: PlainWorker } = globalThis;
@@ -38,6 +45,14 @@ export async function withWorkerCode<Result>(
       const { origin } = globalThis as { origin?: string };
       super(url, origin === "null" ? { ...options, type: "classic" } : options);
       this.postMessage({ bkgWasm: wasm }, [wasm]);
+      // Before wllama's own listener, which knows nothing of it.
+      this.addEventListener("message", (event: MessageEvent<GpuReport | undefined>) => {
+        const { bkgGpu, bkgGpuLost } = event.data ?? {};
+        if (bkgGpu === undefined && bkgGpuLost === undefined) return;
+        event.stopImmediatePropagation();
+        if (bkgGpu !== undefined) gpu.taken(bkgGpu);
+        if (bkgGpuLost !== undefined) gpu.lost(bkgGpuLost);
+      });
     }
   };
   URL.createObjectURL = (object) => {
@@ -78,7 +93,7 @@ function adapt(code: string): string {
     msg({ callbackId, err: ${JSON.stringify(refusal)} });
     return;
   }`;
-  return wasmBytes + heapGuard +
+  return wasmBytes + heapGuard + gpuWatch +
     code.replace(optionsAnchor, `${optionsAnchor} wasmBinary: bkgWasm,`)
       .replace(callAnchor, () => checked);
 }
@@ -108,6 +123,24 @@ const heapGuard = `{
     event.stopImmediatePropagation();
     left = event.data.bkgHeapGrowth;
   });
+}
+`;
+
+interface GpuReport {
+  bkgGpu?: GpuNames;
+  bkgGpuLost?: string;
+}
+
+// llama.cpp takes no notice when the GPU goes: what it then reads from there is none of the model's words.
+const gpuWatch = `if (typeof GPUAdapter !== "undefined") {
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...wanted) {
+    const device = await requestDevice.apply(this, wanted);
+    const { description, vendor, architecture } = device.adapterInfo ?? this.info ?? {};
+    postMessage({ bkgGpu: { description, vendor, architecture } });
+    device.lost.then(({ reason, message }) => postMessage({ bkgGpuLost: reason + ": " + message }));
+    return device;
+  };
 }
 `;
 
