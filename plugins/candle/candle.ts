@@ -1,10 +1,11 @@
 // The plugin's state: models of the host, and models that a caller made here (linear ones as they were given, quantised
 // ones), which nobody else sees. Each has its queue and its figures.
 
-import { PluginError, Residency } from "@bkg/plugin";
+import { checkTensors, PluginError, Residency } from "@bkg/plugin";
 import type { OpenModel } from "@bkg/plugin";
 import { Batches } from "./batches.ts";
 import { createLinearModel, type LinearModel } from "./linear.ts";
+import { chooseFile, keyOfFile, openByFile, readFileKey, sizeOfFile } from "./model_file.ts";
 import { compareModels, inventInputs } from "./quantize/compare.ts";
 import { quantizeDynamically } from "./quantize/dynamic_int8.ts";
 import { openBytes, readGraph } from "./quantize/graph_file.ts";
@@ -13,21 +14,24 @@ import { watchForSharedScale } from "./shared_scale.ts";
 import { readTensor, type TensorOutput, writeTensor } from "./tensor_json.ts";
 import { warmUp } from "./warm_up.ts";
 
-export interface LoadInput {
+/** `file`: which of the model's ONNX files; needed where it brings several. */
+export interface ModelInput {
   model: string;
+  file?: string;
+}
+
+export interface LoadInput extends ModelInput {
   linear?: LinearModel;
   warmUp?: boolean;
 }
 
-export interface RunInput {
-  model: string;
+export interface RunInput extends ModelInput {
   inputs: Record<string, unknown>;
   outputs?: string[];
   encoding?: "json" | "base64";
 }
 
-export interface QuantizeInput {
-  model: string;
+export interface QuantizeInput extends ModelInput {
   /** Id of the new model. */
   as: string;
   /** To compare the two on; invented when absent. */
@@ -38,11 +42,15 @@ export interface QuantizeInput {
 
 export interface Description {
   model: string;
+  file?: string;
   kind: "onnx" | "linear";
   inputs: readonly TensorInfo[];
   outputs: readonly TensorInfo[];
   backend: string;
+  variant?: string;
   threads: number;
+  /** About what it takes of memory. */
+  bytes: number;
   loadMs: number;
   /** Of a first run on zeros; null where it was not asked for or could not be made. */
   warmUpMs: number | null;
@@ -54,6 +62,7 @@ export interface RunResult {
   /** `batch`: calls that ran together; `runMs` is of all of them. */
   timings: { queueMs: number; runMs: number; batch: number };
   backend: string;
+  variant?: string;
   threads: number;
 }
 
@@ -67,37 +76,40 @@ export class Candle {
     this.#ctx = ctx;
     const { maxLoaded, keepAliveMs } = ctx.settings;
     this.#onnx = new Residency({
-      ctx,
+      ctx: { ...ctx, models: openByFile(ctx.models) },
       maxLoaded,
       keepAliveMs,
-      require: requireOnnx,
-      load: (opened, progress) => this.#loadOnnx(opened, progress),
+      // Opening them by their file looked at that.
+      require: () => {},
+      load: (opened, progress) => this.#loadOnnx(opened, { progress }),
       changed: () => this.#count(),
     });
   }
 
-  async load({ model, linear, warmUp: wanted }: LoadInput, call: Call): Promise<Description> {
+  async load(input: LoadInput, call: Call): Promise<Description> {
+    const { model, linear, warmUp: wanted } = input;
     if (linear !== undefined) {
       await this.#addOwn(call, model, () => Promise.resolve(createLinearModel(linear)));
     }
-    return await this.#with(model, call, async (loaded, id) => {
-      const { kind, inputs, outputs, backend, threads, loadMs } = loaded.runnable;
-      const warmUpMs = wanted === false ? null : await warmUp(loaded.runnable, call.signal);
-      return { model: id, kind, inputs, outputs, backend, threads, loadMs, warmUpMs };
+    return await this.#with(input, call, async ({ runnable }, id) => {
+      const warmUpMs = wanted === false ? null : await warmUp(runnable, call.signal);
+      const { kind, inputs, outputs } = runnable;
+      return { model: id, kind, inputs, outputs, ...placeOf(runnable), warmUpMs };
     });
   }
 
   async run(input: RunInput, call: Call): Promise<RunResult> {
-    return await this.#with(input.model, call, async (loaded, id) => {
+    return await this.#with(input, call, async (loaded, id) => {
       const { runnable, batches, figures } = loaded;
       const wanted = readOutputs(input.outputs, runnable);
       const tensors = readInputs(input.inputs, runnable);
       const { outputs, ...timings } = await batches.run(tensors, call.signal);
       figures.runs++;
       figures.runMs += timings.runMs / timings.batch;
+      figures.lastRunMs = timings.runMs;
       figures.largestBatch = Math.max(figures.largestBatch, timings.batch);
       this.#ctx.metric("runs", ++this.#runs);
-      const { backend, threads } = runnable;
+      const { backend, variant, threads } = runnable;
       const encoding = input.encoding ?? "json";
       return {
         model: id,
@@ -109,14 +121,18 @@ export class Candle {
         ),
         timings,
         backend,
+        ...(variant === undefined ? {} : { variant }),
         threads,
       };
     });
   }
 
-  async unload(model: string, call: Call): Promise<{ model: string; unloaded: boolean }> {
+  async unload(
+    { model, file }: ModelInput,
+    call: Call,
+  ): Promise<{ model: string; unloaded: boolean }> {
     if (await this.#removeOwn(keyOf(call, model))) return { model, unloaded: true };
-    return { model, unloaded: await this.#onnx.unload(model) };
+    return { model, unloaded: await this.#onnx.unload(keyOfFile(model, file)) };
   }
 
   /** Makes an int8 model of a float32 one, which stays here as the caller's own, and compares the two. */
@@ -128,8 +144,8 @@ export class Candle {
         details: { field: "model" },
       });
     }
-    return await this.#with(model, call, async (before, id) => {
-      const file = await readGraph(this.#ctx, id, signal);
+    return await this.#with(input, call, async ({ runnable }, id) => {
+      const file = await readGraph(this.#ctx, { id, file: runnable.file, signal });
       const { bytes, quantized, left } = quantizeDynamically(file);
       if (input.return === "bytes" && bytes.length > maxReturnedBytes) {
         throw new PluginError(
@@ -139,13 +155,19 @@ export class Candle {
         );
       }
       const inputs = input.inputs === undefined
-        ? await inventInputs(before.runnable, signal)
-        : readInputs(input.inputs, before.runnable);
-      const made = await this.#loadOnnx(openBytes(as, bytes), () => call.alive(), signal);
-      try {
-        const comparison = await compareModels(before.runnable, made.runnable, {
-          ...{ inputs, rounds, signal },
+        ? await inventInputs(runnable, signal)
+        : readInputs(input.inputs, runnable);
+      const load = (name: string, content: typeof bytes) =>
+        this.#loadOnnx(openBytes(name, content), {
+          ...{ progress: () => call.alive(), signal, isMade: true },
         });
+      const made = await load(as, bytes);
+      let exact: LoadedModel | undefined;
+      try {
+        // Both on one backend: native engines open nothing that was made here.
+        exact = runnable.backend === "native" ? await load(id, file) : undefined;
+        const before = exact?.runnable ?? runnable;
+        const comparison = await compareModels(before, made.runnable, { inputs, rounds, signal });
         await this.#addOwn(call, as, () => Promise.resolve(made.runnable));
         return {
           ...{ model: as, from: id, sizeBefore: file.length, sizeAfter: bytes.length },
@@ -156,25 +178,27 @@ export class Candle {
       } catch (error) {
         await made.unload();
         throw error;
+      } finally {
+        await exact?.unload();
       }
     });
   }
 
   /** Of the host's models, and of the caller's own. */
   stats({ principal }: Pick<Call, "principal">) {
-    const describe = (id: string, { runnable, batches, figures }: LoadedModel) => ({
-      model: id,
-      kind: runnable.kind,
-      backend: runnable.backend,
-      threads: runnable.threads,
+    const describe = (model: string, { runnable, batches, figures }: LoadedModel) => ({
+      model,
+      ...{ kind: runnable.kind, inputs: runnable.inputs, outputs: runnable.outputs },
+      ...placeOf(runnable),
       waiting: batches.waiting,
       runs: figures.runs,
       meanRunMs: figures.runs === 0 ? 0 : figures.runMs / figures.runs,
+      lastRunMs: figures.lastRunMs,
       largestBatch: figures.largestBatch,
     });
     return {
       models: [
-        ...this.#onnx.list().map(({ id, model }) => describe(id, model)),
+        ...this.#onnx.list().map(({ id, model }) => describe(readFileKey(id).model, model)),
         ...[...this.#own].filter(([key]) => key.startsWith(`${principal}\0`))
           .map(([key, model]) => describe(key.slice(principal.length + 1), model)),
       ],
@@ -194,19 +218,20 @@ export class Candle {
   #runs = 0;
 
   async #with<Result>(
-    id: string,
+    { model, file }: ModelInput,
     call: Call,
     work: (loaded: LoadedModel, id: string) => Promise<Result>,
   ): Promise<Result> {
     // A run may be long, and is silent.
     const beat = setInterval(() => call.alive(), 5000);
     try {
-      const own = this.#own.get(keyOf(call, id));
-      if (own !== undefined) return await this.#useOwn(keyOf(call, id), () => work(own, id));
-      const { signal } = call;
-      const lease = await this.#onnx.acquire(id, { signal, alive: () => call.alive() });
+      const own = this.#own.get(keyOf(call, model));
+      if (own !== undefined) return await this.#useOwn(keyOf(call, model), () => work(own, model));
+      const lease = await this.#onnx.acquire(keyOfFile(model, file), {
+        ...{ signal: call.signal, alive: () => call.alive() },
+      });
       try {
-        return await work(lease.model, lease.id);
+        return await work(lease.model, readFileKey(lease.id).model);
       } finally {
         lease.release();
       }
@@ -252,22 +277,33 @@ export class Candle {
     return true;
   }
 
+  /** `isMade`: its bytes were made here. */
   async #loadOnnx(
     opened: OpenModel,
-    progress: () => void,
-    signal?: AbortSignal,
+    { progress, signal, isMade = false }: {
+      progress: () => void;
+      signal?: AbortSignal;
+      isMade?: boolean;
+    },
   ): Promise<LoadedModel> {
-    const { backend, threads } = this.#ctx.settings;
-    const watched = watchForSharedScale(opened);
+    const { threads } = this.#ctx.settings;
+    const { model: id, file: named } = readFileKey(opened.id);
+    const file = chooseFile(opened, named);
+    const watched = watchForSharedScale({ ...opened, id }, file);
+    const wanted = this.#ctx.settings.backend;
+    const backend = isMade && wanted !== "webgpu" ? "wasm" : wanted;
     const model = await this.#ctx.engines.onnx.load(watched.model, {
-      ...{ backend, threads, progress },
+      ...{ file, backend, threads, progress },
       ...(signal === undefined ? {} : { signal }),
     });
     const info = model.info();
-    this.#ctx.log.info("model loaded", { id: opened.id, backend: info.backend, ms: info.loadMs });
+    this.#ctx.log.info("model loaded", { id, backend: info.backend, ms: info.loadMs });
     return this.#wrap({
       ...{ kind: "onnx", backend: info.backend, threads: info.threads, loadMs: info.loadMs },
-      ...{ inputs: info.inputs, outputs: info.outputs, isBatchable: !watched.isFound() },
+      ...(isMade ? {} : { file }),
+      ...(info.variant === undefined ? {} : { variant: info.variant }),
+      bytes: sizeOfFile(opened, file),
+      ...{ inputs: info.inputs, outputs: info.outputs, isBatchable: !await watched.isFound() },
       get isBroken() {
         return model.isBroken;
       },
@@ -280,7 +316,7 @@ export class Candle {
     return {
       runnable,
       batches: new Batches(runnable, { maxRows: this.#ctx.settings.maxBatch }),
-      figures: { runs: 0, runMs: 0, largestBatch: 0 },
+      figures: { runs: 0, runMs: 0, lastRunMs: 0, largestBatch: 0 },
       get isBroken() {
         return runnable.isBroken;
       },
@@ -296,7 +332,7 @@ export class Candle {
 interface LoadedModel {
   runnable: RunnableModel;
   batches: Batches;
-  figures: { runs: number; runMs: number; largestBatch: number };
+  figures: { runs: number; runMs: number; lastRunMs: number; largestBatch: number };
   readonly isBroken: boolean;
   unload(): Promise<void>;
 }
@@ -305,15 +341,17 @@ function keyOf({ principal }: Call, id: string): string {
   return `${principal}\0${id}`;
 }
 
-function requireOnnx({ id, format }: OpenModel): void {
-  if (format === "onnx") return;
-  throw new PluginError(
-    "INVALID_INPUT",
-    `"${id}" is a model in the format "${format}": this plugin runs ONNX and linear models`,
-    { details: { field: "model" } },
-  );
+/** Where it runs, and what of the host it takes. */
+function placeOf({ file, backend, variant, threads, bytes, loadMs }: RunnableModel) {
+  return {
+    ...(file === undefined ? {} : { file }),
+    backend,
+    ...(variant === undefined ? {} : { variant }),
+    ...{ threads, bytes, loadMs },
+  };
 }
 
+/** Checked against what the model takes: linear ones have no engine that does, and calls that wait are joined. */
 function readInputs(given: Record<string, unknown>, { inputs }: RunnableModel) {
   const unknown = Object.keys(given).find((name) => !inputs.some((info) => info.name === name));
   if (unknown !== undefined) {
@@ -324,12 +362,13 @@ function readInputs(given: Record<string, unknown>, { inputs }: RunnableModel) {
       { details: { input: unknown.slice(0, 200) } },
     );
   }
-  return Object.fromEntries(
+  const tensors = Object.fromEntries(
     inputs.flatMap((info) =>
-      // What is missing is told by the engine, with what it should be.
       given[info.name] === undefined ? [] : [[info.name, readTensor(given[info.name], info)]]
     ),
   );
+  checkTensors(tensors, inputs);
+  return tensors;
 }
 
 function readOutputs(wanted: string[] | undefined, { outputs }: RunnableModel): string[] {

@@ -25,6 +25,7 @@ export function createLinearModel(model: LinearModel): RunnableModel {
     kind: "linear",
     backend: "javascript",
     threads: 1,
+    bytes: weights.byteLength + bias.byteLength,
     loadMs: 0,
     inputs: [{ name: "input", type: "float32", shape: ["batch", columns] }],
     outputs: [{ name: "output", type: "float32", shape: ["batch", rows] }],
@@ -74,22 +75,26 @@ function readWeights({ weights, input_dim, output_dim }: LinearModel): Float32Ar
   if (rows.length !== output_dim) {
     throw invalid("weights", `has ${rows.length} rows, and output_dim is ${output_dim}`);
   }
+  // All are looked at before there is room for as many as the dimensions promise.
+  rows.forEach((row, at) => readNumbers(row, { field: `weights[${at}]`, count: input_dim }));
   const flat = new Float32Array(input_dim * output_dim);
-  rows.forEach((row, at) => {
-    flat.set(readNumbers(row, { field: `weights[${at}]`, count: input_dim }), at * input_dim);
-  });
+  rows.forEach((row, at) => flat.set(row, at * input_dim));
   return flat;
 }
 
 function readNumbers(
-  values: readonly number[],
+  values: unknown,
   { field, count }: { field: string; count: number },
 ): readonly number[] {
+  if (!Array.isArray(values)) throw invalid(field, "is no list of numbers");
   if (values.length !== count) {
     throw invalid(field, `has ${values.length} numbers, and should have ${count}`);
   }
-  const at = values.findIndex((value) => typeof value !== "number" || !Number.isFinite(value));
-  if (at >= 0) throw invalid(field, `is no number at ${at}`);
+  // What is too large for float32 would be infinite in it.
+  const at = values.findIndex((value) =>
+    typeof value !== "number" || !Number.isFinite(Math.fround(value))
+  );
+  if (at >= 0) throw invalid(field, `is no finite float32 at ${at}`);
   return values;
 }
 

@@ -21,6 +21,7 @@ import { PluginError } from "@bkg/plugin";
 import type { Candle } from "./candle.ts";
 import plugin from "./plugin.ts";
 import type { Context, Settings } from "./settings.ts";
+import { watchForSharedScale } from "./shared_scale.ts";
 
 const manifest = parseManifest(
   JSON.parse(readFileSync(new URL("./plugin.json", import.meta.url), "utf8")),
@@ -69,9 +70,12 @@ type Answer = Record<string, never> & {
   timings: { runMs: number; batch: number; queueMs: number };
 };
 
+/** A model's one file, or several by name. */
+type TestFiles = Uint8Array<ArrayBuffer> | Record<string, Uint8Array<ArrayBuffer>>;
+
 /** The plugin as the guest runs it, on the real engine and models of the test's own. */
 async function startPlugin(
-  models: Record<string, Uint8Array<ArrayBuffer>>,
+  models: Record<string, TestFiles>,
   settings: Partial<Settings> = {},
 ) {
   const { engine, events } = startEngine();
@@ -80,22 +84,26 @@ async function startPlugin(
   let open = 0;
   const ctx: Context = {
     pluginId: "candle",
+    limits: { memoryMb: 4096 },
     settings: { ...fillDefaults(manifest.settings, {}) as Settings, ...settings },
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     models: {
       list: () => Promise.resolve([]),
       open(id) {
-        const bytes = models[id];
-        if (bytes === undefined) throw new PluginError("NOT_FOUND", `No model "${id}"`);
+        const given = models[id];
+        if (given === undefined) throw new PluginError("NOT_FOUND", `No model "${id}"`);
         open++;
-        const format = bytes.length === 4 ? "gguf" : "onnx";
-        const slice = (start: number, end: number) => ({
-          size: end - start,
-          arrayBuffer: () => Promise.resolve(bytes.slice(start, end).buffer),
-        });
-        const file = { name: `${id}.${format}`, size: bytes.length, slice };
+        const format = given instanceof Uint8Array && given.length === 4 ? "gguf" : "onnx";
+        const contents = given instanceof Uint8Array ? { [`${id}.${format}`]: given } : given;
+        const files = Object.entries(contents).map(([name, bytes]) => ({
+          ...{ name, size: bytes.length },
+          slice: (start: number, end: number) => ({
+            size: end - start,
+            arrayBuffer: () => Promise.resolve(bytes.slice(start, end).buffer),
+          }),
+        }));
         return Promise.resolve({
-          ...{ id, size: bytes.length, format, files: [file], close: () => void open-- },
+          ...{ id, size: 0, format, files, close: () => void open-- },
         });
       },
     },
@@ -198,6 +206,10 @@ Deno.test("candle.model.run of a linear model is Wx + b, in each form of its wei
     [{ weights: [[1, 1], [1, 1]] }, "weights"],
     [{ weights: [1, 1, 1] }, "weights"],
     [{ weights: [1, [1]] }, "weights"],
+    [{ weights: [[1, 1e39]] }, "weights[0]"],
+    [{ weights: [[1, 1], 5], output_dim: 2 }, "weights[1]"],
+    // As much as no machine has room for.
+    [{ weights: Array(10_000).fill([1]), input_dim: 1e6, output_dim: 10_000 }, "weights[0]"],
     [{ bias: [1, 2] }, "bias"],
   ];
   for (const [more, field] of wrong) {
@@ -207,6 +219,91 @@ Deno.test("candle.model.run of a linear model is Wx + b, in each form of its wei
   await assert.rejects(running.call("candle.model.run", { model: "bad", inputs }), {
     code: "NOT_FOUND",
   });
+});
+
+Deno.test("a linear model refuses what it does not take, like any other", async () => {
+  await using running = await startPlugin({});
+  await running.call("candle.model.load", { model: "sum", linear: sum });
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{}, /"input" is missing; the model takes float32\[batch, 2\]/],
+    [{ input: [[1, 2, 3]] }, /"input" must be float32\[batch, 2\], and is float32\[1, 3\]/],
+    [{ input: [1, 2] }, /"input" must be float32\[batch, 2\], and is float32\[2\]/],
+    [{ input: [[1, 1e39]] }, /must hold finite float32, and at 1 is 1e\+39/],
+  ];
+  for (const [inputs, message] of wrong) {
+    const run = running.call("candle.model.run", { model: "sum", inputs });
+    await assert.rejects(run, { code: "INVALID_INPUT", message });
+  }
+});
+
+Deno.test("a model of several files runs each by its name, and tells them apart", async () => {
+  const scaled = (factor: number) =>
+    writeOnnx({
+      nodes: [{ op: "Mul", inputs: ["x", "w"], outputs: ["y"] }],
+      inputs: [{ name: "x", type: "float32", shape: [1] }],
+      outputs: [{ name: "y", type: "float32", shape: [1] }],
+      weights: [floatWeight("w", [1], [factor])],
+    });
+  await using running = await startPlugin({
+    both: { "onnx/two.onnx": scaled(2), "onnx/three.onnx": scaled(3), "config.json": dense() },
+  });
+  const run = (file?: string) =>
+    running.call("candle.model.run", {
+      ...{ model: "both", inputs: { x: [5] } },
+      ...(file === undefined ? {} : { file }),
+    });
+  for (
+    const [file, message] of [
+      [undefined, /has 2 ONNX files, name one: "onnx\/two.onnx", "onnx\/three.onnx"/],
+      ["onnx/four.onnx", /has no ONNX file "onnx\/four.onnx", but "onnx\/two.onnx"/],
+      ["config.json", /has no ONNX file "config.json"/],
+    ] as const
+  ) {
+    await assert.rejects(run(file), {
+      code: "INVALID_INPUT",
+      message,
+      details: { field: "file", expected: ["onnx/two.onnx", "onnx/three.onnx"] },
+    });
+  }
+  assert.deepEqual((await run("onnx/two.onnx")).outputs["y"]?.data, [10]);
+  assert.deepEqual((await run("onnx/three.onnx")).outputs["y"]?.data, [15]);
+  const { models } = await running.call("candle.stats", {}) as unknown as {
+    models: Record<string, unknown>[];
+  };
+  assert.deepEqual(
+    models.map(({ model, file, backend, bytes, runs }) => [
+      ...[model, file, backend, bytes, runs],
+    ]),
+    [
+      ["both", "onnx/two.onnx", "wasm", scaled(2).length, 1],
+      ["both", "onnx/three.onnx", "wasm", scaled(3).length, 1],
+    ],
+  );
+  const [first] = models;
+  assert.deepEqual(first?.["inputs"], [{ name: "x", type: "float32", shape: [1] }]);
+  assert(Number(first["loadMs"]) > 0 && Number(first["lastRunMs"]) > 0);
+  const unload = (file: string) => running.call("candle.model.unload", { model: "both", file });
+  assert.equal((await unload("onnx/two.onnx")).unloaded, true);
+  assert.equal((await unload("onnx/two.onnx")).unloaded, false);
+  assert.equal(running.metrics["models_loaded"], 1);
+});
+
+Deno.test("a shared scale is found where the engine reads the file elsewhere", async () => {
+  const name = "m.onnx";
+  const watch = (text: string) => {
+    const bytes = new TextEncoder().encode(text);
+    const slice = (start: number, end: number) => ({
+      size: end - start,
+      arrayBuffer: () => Promise.resolve(bytes.slice(start, end).buffer),
+    });
+    const files = [{ name, size: bytes.length, slice, handle: 7 }];
+    const opened = { id: "m", size: bytes.length, format: "onnx", files, close: () => {} };
+    return watchForSharedScale(opened, name);
+  };
+  const found = watch("a DynamicQuantizeLinear b");
+  assert.equal(found.model.files[0]?.handle, 7);
+  assert.equal(await found.isFound(), true);
+  assert.equal(await watch("QuantizeLinear").isFound(), false);
 });
 
 Deno.test("a caller's own models are unseen by another, and only theirs to unload", async () => {
@@ -255,6 +352,7 @@ Deno.test("a wrong tensor is refused by its name, what was expected and what cam
   await using running = await startPlugin({ dense: dense(), "a-gguf": new Uint8Array(4) });
   const row = Array(8).fill(1);
   const nan = new Uint8Array(Float32Array.from({ length: 8 }, () => NaN).buffer).toBase64();
+  const infinite = new Uint8Array(Float32Array.of(...row.slice(1), -Infinity).buffer).toBase64();
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{}, /"x" is missing; the model takes float32\[batch, 8\]/],
     [{ x: [row], z: 1 }, /"z" is none of the model's: "x"/],
@@ -263,7 +361,17 @@ Deno.test("a wrong tensor is refused by its name, what was expected and what cam
     [{ x: { data: [row], type: "int8" } }, /"x" must be float32, and says that it is int8/],
     [{ x: [[...row.slice(1), "1"]] }, /"x" must hold numbers, and at 7 is "1"/],
     [{ x: [[...row.slice(1), null]] }, /"x" must hold numbers, and at 7 is null/],
-    [{ x: { data: nan, shape: [1, 8] } }, /"x" holds NaN/],
+    [
+      { x: { data: nan, shape: [1, 8] } },
+      /"x" must hold finite float32, and at 0 is NaN; the model takes float32\[batch, 8\]/,
+    ],
+    [{ x: { data: infinite, shape: [1, 8] } }, /"x" must hold finite float32, and at 7 is -Inf/],
+    [{ x: [[...row.slice(1), 1e39]] }, /"x" must hold finite float32, and at 7 is 1e\+39/],
+    [{ x: [[...row.slice(1), -1e308]] }, /"x" must hold finite float32, and at 7 is -1e\+308/],
+    [{ x: [[...row.slice(1), JSON.parse("1e999")]] }, /and at 7 is Infinity/],
+    [{ x: { data: [row], shape: [1e15, 1e15] } }, /"x" has 8 elements, and not the shape/],
+    [{ x: { data: [row], shape: [1e308] } }, /"x" has a shape that is no list of sizes/],
+    [{ x: { data: "", shape: [2 ** 40, 2 ** 40] } }, /"x" has the shape .* which is none/],
     [{ x: { data: "AAAA" } }, /"x" is base64, and needs its shape/],
     [{ x: { data: "AAA=", shape: [1, 8] } }, /"x" has 2 bytes, and float32 takes 4 each/],
     [{ x: { data: "!", shape: [1, 8] } }, /"x" is text that is no base64/],
@@ -530,6 +638,7 @@ Deno.test("candle.quantize refuses what it cannot do, and says which", async () 
     done: writeOnnx(done),
     relu: writeOnnx(relu),
     variable: writeOnnx(variable),
+    plain: writeOnnx(plain),
   };
   await using running = await startPlugin(models);
   const refused: [string, RegExp][] = [
@@ -542,6 +651,9 @@ Deno.test("candle.quantize refuses what it cannot do, and says which", async () 
     const quantize = running.call("candle.quantize", { model, as: "small" });
     await assert.rejects(quantize, { code: "INVALID_INPUT", message });
   }
+  // What parts a model's id from its file's name is in none.
+  const parted = running.call("candle.quantize", { model: "plain", as: "a|b" });
+  await assert.rejects(parted, { code: "INVALID_INPUT", message: /"\/as"/ });
   await running.call("candle.model.load", { model: "sum", linear: sum });
   const linear = running.call("candle.quantize", { model: "sum", as: "small" });
   await assert.rejects(linear, { code: "INVALID_INPUT", message: /made here/ });

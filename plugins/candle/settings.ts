@@ -5,7 +5,7 @@ import type { Candle } from "./candle.ts";
 
 // A type, not an interface: ctx wants settings to be a plain record.
 export type Settings = {
-  backend: "wasm" | "webgpu";
+  backend: "auto" | "wasm" | "webgpu" | "native";
   threads: number;
   maxLoaded: number;
   keepAliveMs: number;
@@ -23,8 +23,14 @@ export type TensorInfo = ReturnType<OnnxModel["info"]>["inputs"][number];
 /** What an ONNX and a linear model have in common. */
 export interface RunnableModel {
   readonly kind: "onnx" | "linear";
+  /** Which of the model's files; of ONNX models of the host alone. */
+  readonly file?: string;
   readonly backend: string;
+  /** Of a native engine, such as "cpu". */
+  readonly variant?: string;
   readonly threads: number;
+  /** About what it takes of memory. */
+  readonly bytes: number;
   readonly loadMs: number;
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];

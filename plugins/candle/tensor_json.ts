@@ -86,7 +86,8 @@ function readBytes(
     throw invalid(info, `has ${bytes.length} bytes, and ${info.type} takes ${width} each`);
   }
   const data = new kind(bytes.buffer, 0, bytes.length / width) as TensorData;
-  if (info.type.startsWith("float") && hasNaN(info.type, data)) throw invalid(info, nanProblem);
+  const odd = info.type.startsWith("float") ? findOdd(info.type, data) : undefined;
+  if (odd !== undefined) throw invalid(info, oddProblem(info, odd));
   return { type: info.type, dims: shape, data };
 }
 
@@ -128,11 +129,15 @@ function toTyped(items: readonly unknown[], info: TensorInfo): TensorData {
   const [low, high] = bounds[type] ?? [-Infinity, Infinity];
   items.forEach((item, at) => {
     const value = typeof item === "boolean" && type === "bool" ? Number(item) : item;
-    if (typeof value !== "number" || Number.isNaN(value)) {
+    if (typeof value !== "number") {
       throw invalid(
         info,
         `must hold numbers, and at ${at} is ${JSON.stringify(item)?.slice(0, 40)}`,
       );
+    }
+    // What is too large for its type would be infinite in it.
+    if (!Number.isFinite(value) || Math.abs(value) > (largest[type] ?? Infinity)) {
+      throw invalid(info, oddProblem(info, { at, value }));
     }
     if (value < low || value > high || (low > -Infinity && !Number.isInteger(value))) {
       throw invalid(info, `must hold ${type}, and at ${at} is ${value}`);
@@ -154,11 +159,17 @@ function toBigInt(item: unknown, at: number, info: TensorInfo): bigint {
   );
 }
 
-function hasNaN(type: TensorType, data: TensorData): boolean {
+/** The first that is NaN or infinite. */
+function findOdd(type: TensorType, data: TensorData): { at: number; value: number } | undefined {
   const values = type === "float16" && data instanceof Uint16Array
     ? new Float16Array(data.buffer)
     : data as Float32Array;
-  return values.some((value) => Number.isNaN(value));
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  return at < 0 ? undefined : { at, value: values[at]! };
+}
+
+function oddProblem({ type }: TensorInfo, { at, value }: { at: number; value: number }): string {
+  return `must hold finite ${type}, and at ${at} is ${value}`;
 }
 
 function isShape(value: unknown): value is number[] {
@@ -170,14 +181,23 @@ function isTensorInput(value: unknown): value is TensorInput {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function invalid({ name }: TensorInfo, problem: string): PluginError {
-  return new PluginError("INVALID_INPUT", `The input "${name.slice(0, 200)}" ${problem}`, {
-    details: { input: name.slice(0, 200) },
-  });
+function invalid({ name, type, shape }: TensorInfo, problem: string): PluginError {
+  const shown = name.slice(0, 200);
+  const expected = `${type}[${shape.join(", ")}]`;
+  return new PluginError(
+    "INVALID_INPUT",
+    `The input "${shown}" ${problem}; the model takes ${expected}`,
+    { details: { input: shown, expected } },
+  );
 }
 
-const nanProblem = "holds NaN: no number can be asked of a model";
 const maxRank = 8;
+
+/** Of what is no whole number. */
+const largest: Partial<Record<TensorType, number>> = {
+  float16: 65_504,
+  float32: 3.4028234663852886e38,
+};
 
 /** Of whole numbers. */
 const bounds: Partial<Record<TensorType, [number, number]>> = {

@@ -5,19 +5,15 @@ import type { OpenModel } from "@bkg/plugin";
 import type { Context } from "../settings.ts";
 import type { Bytes } from "./protobuf.ts";
 
-/** Throws INVALID_INPUT for a model of several ONNX files, and for one that is too large to be rewritten here. */
+/** `file`: which of its ONNX files. Throws INVALID_INPUT for one that is too large to be rewritten here. */
 export async function readGraph(
   { models }: Pick<Context, "models">,
-  id: string,
-  signal: AbortSignal,
+  { id, file: name, signal }: { id: string; file: string | undefined; signal: AbortSignal },
 ): Promise<Bytes> {
   const opened = await models.open(id);
   try {
-    const graphs = opened.files.filter(({ name }) => /\.onnx$/i.test(name));
-    const [file] = graphs;
-    if (file === undefined || graphs.length > 1) {
-      throw refusal(`"${id}" has ${graphs.length} ONNX files, and one is needed`);
-    }
+    const file = opened.files.find((other) => other.name === name);
+    if (file === undefined) throw refusal(`"${id}" has no file "${name}" any more`);
     if (file.size > maxBytes) {
       throw refusal(`"${id}" has ${file.size} bytes, and at most ${maxBytes} can be quantised`);
     }
