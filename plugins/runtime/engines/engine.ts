@@ -1,7 +1,7 @@
 // What every engine offers to a plugin; the backend is data, and the one really used is reported.
 
 import type { ModelSummary } from "../contract/model_summary.ts";
-import type { NativeEngine } from "../contract/native_engine.ts";
+import type { NativeEngine, NativeVariant } from "../contract/native_engine.ts";
 
 /** A Blob-like whose bytes are read by range: a file of a model on the server, OPFS in a page. */
 export interface ModelFile {
@@ -40,7 +40,11 @@ export interface EngineInfo {
   engine: string;
   engineVersion: string;
   backend: Backend;
+  /** What the machine's own code is made for; of the native backend alone. */
+  variant?: NativeVariant;
   threads: number;
+  /** What the GPU calls itself, on WebGPU: a driver that reckons on the CPU, such as "llvmpipe", says so here. */
+  device?: string;
   /** Milliseconds that loading took. */
   loadMs: number;
 }
@@ -69,5 +73,7 @@ export interface NativeHost {
 
 export interface NativeCallOptions {
   signal?: AbortSignal;
+  /** Takes a result that came after the caller had left. */
+  onLate?: (value: unknown) => void;
   transfer?: Transferable[];
 }

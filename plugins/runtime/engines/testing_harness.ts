@@ -27,6 +27,8 @@ export type Input = { prompt: string } | { messages: readonly ChatMessage[] };
 
 export interface BareRun {
   prompt: string;
+  /** Others that are answered at the same time, each by a sequence of its own. Default none. */
+  beside?: readonly string[];
   maxTokens: number;
   threads: number;
   contextLength: number;
@@ -49,25 +51,26 @@ type Command =
   | { method: "generate"; handle: number; input: Input; options: Plain<GenerateOptions> }
   | { method: "embed"; handle: number; text: string }
   | { method: "unload"; handle: number }
-  | { method: "bare"; model: RemoteModel; run: BareRun }
-  | { method: "bench"; model: RemoteModel; run: BareRun & { rounds: number } };
+  | { method: "bare"; model: RemoteModel; run: BareRun };
+
+/** Milliseconds from the beginning of all answers: to the first piece of `prompt`'s, and to the end of the last. */
+export interface BareResult {
+  text: string;
+  firstMs: number;
+  ms: number;
+}
 
 export type WorkerReply =
   | { kind: "value"; id: number; value: unknown }
   | { kind: "error"; id: number; error: { code?: string; message: string; details?: unknown } }
-  | { kind: "piece"; id: number; text: string }
+  | { kind: "piece"; id: number; piece: Piece }
   | { kind: "progress"; id: number; state: Record<string, number> }
   | { kind: "read"; id: number; handle: number; start: number; end: number };
 
 export interface EngineHarness extends AsyncDisposable {
   readonly engine: WllamaEngine;
   /** wllama alone, in the same kind of Worker. */
-  bare(model: OpenModel, run: BareRun): Promise<{ text: string; ms: number }>;
-  /** Both, in turn. */
-  bench(
-    model: OpenModel,
-    run: BareRun & { rounds: number },
-  ): Promise<{ bareMs: number; engineMs: number }[]>;
+  bare(model: OpenModel, run: BareRun): Promise<BareResult>;
 }
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -140,7 +143,7 @@ export async function startEngine(): Promise<EngineHarness> {
       return post({ kind: "bytes", id: data.id, buffer });
     }
     const call = calls.get(data.id);
-    if (data.kind === "piece") call?.piece?.(data.text);
+    if (data.kind === "piece") call?.piece?.(data.piece);
     else if (data.kind === "progress") call?.progress?.(data.state);
     else {
       calls.delete(data.id);
@@ -196,7 +199,6 @@ export async function startEngine(): Promise<EngineHarness> {
       },
     },
     bare: (model, bareRun) => run({ method: "bare", model: share(model), run: bareRun }),
-    bench: (model, benchRun) => run({ method: "bench", model: share(model), run: benchRun }),
     async [Symbol.asyncDispose]() {
       worker.terminate();
       URL.revokeObjectURL(url);
@@ -221,15 +223,15 @@ export async function startEngine(): Promise<EngineHarness> {
     input: Input,
     { signal, progress, ...options }: GenerateOptions,
   ): AsyncGenerator<Piece, Completion> {
-    const pieces: string[] = [];
+    const pieces: Piece[] = [];
     let wake = () => {};
     const left = new AbortController();
     const either = AbortSignal.any(signal === undefined ? [left.signal] : [left.signal, signal]);
     let ended = false;
     const completion = run<Completion>({ method: "generate", handle, input, options }, {
       signal: either,
-      piece: (text) => {
-        pieces.push(text);
+      piece: (piece) => {
+        pieces.push(piece);
         wake();
       },
       progress: (state) => progress?.(state),
@@ -240,7 +242,8 @@ export async function startEngine(): Promise<EngineHarness> {
     completion.catch(() => {});
     try {
       while (true) {
-        for (const text of pieces.splice(0)) yield { text };
+        // While one is taken others may come, and the end.
+        while (pieces.length > 0) yield pieces.shift()!;
         if (ended) return await completion;
         await new Promise<void>((resolve) => wake = resolve);
       }
@@ -256,7 +259,7 @@ export async function startEngine(): Promise<EngineHarness> {
 interface PendingCall {
   resolve(value: unknown): void;
   reject(error: unknown): void;
-  piece?: (text: string) => void;
+  piece?: (piece: Piece) => void;
   progress?: (state: Record<string, number>) => void;
 }
 

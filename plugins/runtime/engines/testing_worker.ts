@@ -3,7 +3,14 @@
 import { type CacheManager, Wllama } from "@wllama/wllama";
 import type { ModelFile, OpenModel } from "./engine.ts";
 import { createWllamaEngine, type GenerateOptions, type WllamaModel } from "./wllama/mod.ts";
-import type { BareRun, Input, RemoteModel, WorkerReply, WorkerRequest } from "./testing_harness.ts";
+import type {
+  BareResult,
+  BareRun,
+  Input,
+  RemoteModel,
+  WorkerReply,
+  WorkerRequest,
+} from "./testing_harness.ts";
 
 declare const self: {
   addEventListener(type: "message", listener: (event: MessageEvent<WorkerRequest>) => void): void;
@@ -71,7 +78,7 @@ async function run(request: Extract<WorkerRequest, { method: string }>): Promise
       while (true) {
         const { done, value } = await stream.next();
         if (done) return value;
-        reply({ kind: "piece", id: request.id, text: value.text });
+        reply({ kind: "piece", id: request.id, piece: value });
       }
     }
     case "embed":
@@ -84,8 +91,6 @@ async function run(request: Extract<WorkerRequest, { method: string }>): Promise
       return { threadsLent };
     case "bare":
       return await runBare(openRemote(request.model), request.run);
-    case "bench":
-      return await bench(openRemote(request.model), request.run);
   }
 }
 
@@ -121,22 +126,26 @@ function remoteFile({ handle, name, size }: RemoteModel["files"][number]) {
   } satisfies ModelFile as ModelFile;
 }
 
-async function loadBare({ files }: OpenModel, { threads, contextLength }: BareRun) {
+async function loadBare({ files }: OpenModel, { threads, contextLength, beside = [] }: BareRun) {
   const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
   const quiet = { debug() {}, log() {}, warn() {}, error() {} };
   const wllama = new Wllama({ default: url }, { cacheManager: {} as CacheManager, logger: quiet });
   wllama.setCompat(null);
   await wllama.loadModel(files as unknown as Blob[], {
-    n_ctx: contextLength,
+    n_ctx: contextLength * (1 + beside.length),
     n_threads: threads,
     n_gpu_layers: 0,
-    n_parallel: 1,
+    n_parallel: 1 + beside.length,
   });
   return wllama;
 }
 
-async function completeBare(wllama: Wllama, { prompt, maxTokens }: BareRun) {
+async function completeBare(
+  wllama: Wllama,
+  { prompt, maxTokens }: Pick<BareRun, "prompt" | "maxTokens">,
+) {
   let text = "";
+  let firstMs = NaN;
   const started = performance.now();
   const stream = await wllama.createCompletion({
     prompt,
@@ -144,33 +153,24 @@ async function completeBare(wllama: Wllama, { prompt, maxTokens }: BareRun) {
     temperature: 0,
     stream: true,
   });
-  for await (const chunk of stream) text += chunk.choices[0]?.text ?? "";
-  return { text, ms: performance.now() - started };
+  for await (const chunk of stream) {
+    const piece = chunk.choices[0]?.text ?? "";
+    if (text === "" && piece !== "") firstMs = performance.now() - started;
+    text += piece;
+  }
+  return { text, firstMs, ms: performance.now() - started };
 }
 
-async function runBare(opened: OpenModel, run: BareRun) {
+async function runBare(opened: OpenModel, run: BareRun): Promise<BareResult> {
   const wllama = await loadBare(opened, run);
   try {
     await completeBare(wllama, { ...run, prompt: "To begin with", maxTokens: 4 });
-    return await completeBare(wllama, run);
+    const { maxTokens, beside = [] } = run;
+    const [first, ...others] = await Promise.all(
+      [run.prompt, ...beside].map((prompt) => completeBare(wllama, { prompt, maxTokens })),
+    );
+    return { ...first!, ms: Math.max(first!.ms, ...others.map(({ ms }) => ms)) };
   } finally {
     await wllama.exit();
   }
-}
-
-/** Both ways in turn, in one Worker; milliseconds of each run. */
-async function bench(opened: OpenModel, run: BareRun & { rounds: number }) {
-  const wllama = await loadBare(opened, run);
-  const model = await engine.load(opened, run);
-  const times: { bareMs: number; engineMs: number }[] = [];
-  for (let round = 0; round < run.rounds; round++) {
-    const bareMs = (await completeBare(wllama, run)).ms;
-    const started = performance.now();
-    const options = { principal: "a", temperature: 0, maxTokens: run.maxTokens };
-    for await (const _ of model.complete(run.prompt, options));
-    times.push({ bareMs, engineMs: performance.now() - started });
-  }
-  await wllama.exit();
-  await model.unload();
-  return times;
 }

@@ -18,10 +18,10 @@ export async function loadTextEncoder(
   const tokenizer = createTextTokenizer({ ...files, maxTokens: config.maxTokens });
   const model = await onnx.load(opened, options);
   try {
-    const { engineVersion, backend, threads } = model.info();
+    const { inputs: _, outputs: __, ...engine } = model.info();
     const info = {
+      ...engine,
       engine: "transformers",
-      ...{ engineVersion, backend, threads },
       loadMs: performance.now() - started,
       maxTokens: config.maxTokens,
       pooling: config.pooling,
