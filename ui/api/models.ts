@@ -3,6 +3,7 @@
 import type { CatalogModel } from "../../models/catalog.ts";
 import type { Fit } from "../../models/fit.ts";
 import type { Garbage, ModelRecord } from "../../models/model.ts";
+import type { Job } from "../../plugins/runtime/contract/job.ts";
 import type { Api } from "./client.ts";
 import type { Machine } from "./machine.ts";
 import { withQuery } from "./paging.ts";
@@ -73,6 +74,14 @@ export function getDiskUse(api: Api, signal?: AbortSignal): Promise<DiskUse> {
 
 export function pinModel(api: Api, id: string, pinned: boolean): Promise<Model> {
   return api.send("PUT", `${modelPath(id)}/pin`, { body: { pinned } });
+}
+
+/**
+ * Whether native engines may open it. Answers the model, or the job that reads files first which nobody has read yet,
+ * and marks it then; CONFLICT when it came with bkg and shall not be trusted.
+ */
+export function trustModel(api: Api, id: string, trusted: boolean): Promise<Model | Job> {
+  return api.send("POST", `${modelPath(id)}/trust`, { body: { trusted } });
 }
 
 /** CONFLICT while it is open, or pinned and not `force`d. */

@@ -1,5 +1,6 @@
 // All that is known of one model that is here: what it is, what it needs, its files, and how it is called.
-// Emits `bkg-verify-model`, `bkg-update-model`, `bkg-pin-model` and `bkg-delete-model` with the model.
+// Emits `bkg-verify-model`, `bkg-trust-model`, `bkg-update-model`, `bkg-pin-model` and `bkg-delete-model` with the
+// model.
 
 import { consume } from "@lit/context";
 import { Task } from "@lit/task";
@@ -28,6 +29,7 @@ import {
   modelExample,
   originWords,
   taskWords,
+  trustWords,
 } from "./model_words.ts";
 import { exactTime, pastTime } from "./time_words.ts";
 import "./icons.ts";
@@ -147,6 +149,15 @@ export class BkgModelFacts extends LitElement {
             size="s" appearance="outlined" ?loading=${verifying !== undefined}
             @click=${() => this.#emit("verify")}
           ><wa-icon slot="start" name="shield-check"></wa-icon>Verify files</wa-button>
+          ${model.origin === "demo" ? nothing : html`
+            <wa-button
+              size="s" appearance="outlined" ?disabled=${verifying !== undefined}
+              @click=${() => this.#emit("trust")}
+            >
+              <wa-icon slot="start" name=${model.trusted ? "x" : "badge-check"}></wa-icon>
+              ${model.trusted ? "Trust no more" : "Trust"}
+            </wa-button>
+          `}
           ${kept !== undefined ? nothing : html`
             ${model.source === undefined || this.machine?.offline === true ? nothing : html`
               <wa-button size="s" appearance="outlined" @click=${() => this.#emit("update")}>
@@ -186,11 +197,20 @@ export class BkgModelFacts extends LitElement {
         ${fact("Chat template", model.format !== "gguf" ? "" : model.chatTemplate ? "Yes" : "No")}
         ${fact("Licence", capText(model.license ?? "Not told", 100))}
         ${fact("From", originWords[model.origin])}
+        ${fact("Native engines", this.#trust())}
         ${fact("Source", capText(model.source ?? "", 300))}
         ${fact("Here since", exactTime(model.createdAtMs))}
         ${fact("Last used", model.usedAtMs === undefined ? "" : pastTime(model.usedAtMs))}
         ${fact("Pinned", model.pinned ? "Yes: it stays until it is unpinned" : "")}
       </dl>
+    `;
+  }
+
+  #trust() {
+    const { trusted, changedSinceTrusted } = this.model;
+    const icon = trusted ? "badge-check" : changedSinceTrusted ? "shield-alert" : "minus";
+    return html`
+      <wa-icon name=${icon}></wa-icon> ${trustWords(this.model)}
     `;
   }
 

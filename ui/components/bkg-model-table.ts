@@ -1,5 +1,6 @@
 // The models that are here: found by name and task, each with what can be done with it. Emits `bkg-show-model` with
-// the id, `bkg-verify-model`, `bkg-pin-model` and `bkg-delete-model` with the model. Names are strangers' texts.
+// the id, `bkg-verify-model`, `bkg-trust-model`, `bkg-pin-model` and `bkg-delete-model` with the model. Names are
+// strangers' texts.
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
@@ -138,7 +139,7 @@ export class BkgModelTable extends LitElement {
             ? html`
               · <wa-icon name="pin"></wa-icon> pinned
             `
-            : nothing}</small>
+            : nothing}${this.#trust(model)}</small>
         </th>
         <td role="cell" data-label="Format">
           ${formatName(format)}
@@ -160,6 +161,20 @@ export class BkgModelTable extends LitElement {
         <td role="cell" class="wide">${this.#actions(model, name)}</td>
       </tr>
     `;
+  }
+
+  /** What came with bkg is trusted without a word. */
+  #trust({ origin, trusted, changedSinceTrusted }: Model) {
+    if (trusted && origin !== "demo") {
+      return html`
+        · <wa-icon name="badge-check"></wa-icon> trusted
+      `;
+    }
+    return changedSinceTrusted
+      ? html`
+        · <wa-icon name="shield-alert"></wa-icon> changed since it was trusted
+      `
+      : nothing;
   }
 
   #actions(model: Model, name: string) {
@@ -187,6 +202,12 @@ export class BkgModelTable extends LitElement {
             <wa-dropdown-item value="verify">
               <wa-icon slot="icon" name="shield-check"></wa-icon>Verify files
             </wa-dropdown-item>
+            ${model.origin === "demo" ? nothing : html`
+              <wa-dropdown-item value="trust">
+                <wa-icon slot="icon" name=${model.trusted ? "x" : "badge-check"}></wa-icon>
+                ${model.trusted ? "Trust no more" : "Trust for native engines"}
+              </wa-dropdown-item>
+            `}
             ${model.origin !== "store" ? nothing : html`
               <wa-dropdown-item value="pin">
                 <wa-icon slot="icon" name=${model.pinned ? "pin-off" : "pin"}></wa-icon>

@@ -169,12 +169,12 @@ export class BkgPullProgress extends LitElement {
 
   #controls() {
     const { status, kind } = this.job;
-    const pull = kind === "model.pull";
+    const isDownload = kind !== "model.verify";
     switch (status) {
       case "queued":
       case "running":
         return [
-          pull ? this.#button("pause", { icon: "pause", word: "Pause" }) : nothing,
+          isDownload ? this.#button("pause", { icon: "pause", word: "Pause" }) : nothing,
           this.#button("cancel", { icon: "x", word: "Cancel" }),
         ];
       case "paused":
@@ -185,7 +185,10 @@ export class BkgPullProgress extends LitElement {
       case "failed":
       case "cancelled":
         return [
-          this.#button("retry", { icon: "restart", word: "Retry" }),
+          // An engine is added anew where engines are.
+          kind === "engine.add" && status === "cancelled"
+            ? nothing
+            : this.#button("retry", { icon: "restart", word: "Retry" }),
           this.#button("forget", { icon: "x", word: "Dismiss" }),
         ];
       case "done":

@@ -1,10 +1,11 @@
 // CPU, memory, calls and the plugin's own metrics over the last minutes: what the server kept, then live.
 
 import { consume } from "@lit/context";
-import { css, html, LitElement, nothing, type PropertyValues } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, property } from "lit/decorators.js";
 import type { PluginView } from "../../plugins/runtime/host/host.ts";
 import { type App, appContext } from "../app.ts";
+import { TelemetryFollow } from "../controllers/telemetry_follow.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 import type { ChartLine } from "./bkg-line-chart.ts";
 import "./bkg-line-chart.ts";
@@ -17,7 +18,7 @@ import {
   formatPercent,
   formatRate,
 } from "./format.ts";
-import { createTelemetrySeries, type TelemetrySeries } from "./telemetry_series.ts";
+import type { TelemetrySeries } from "./telemetry_series.ts";
 
 @customElement("bkg-telemetry-charts")
 export class BkgTelemetryCharts extends LitElement {
@@ -27,14 +28,10 @@ export class BkgTelemetryCharts extends LitElement {
   @consume({ context: appContext })
   accessor app!: App;
 
-  /** Counts what was drawn, so that a burst of samples is one update. */
-  @state()
-  private accessor drawn = 0;
-
-  #series: TelemetrySeries = createTelemetrySeries();
-  #followed: string | undefined;
-  #stop = () => {};
-  #frame: number | undefined;
+  readonly #telemetry = new TelemetryFollow(this, {
+    live: () => this.app.live,
+    plugin: () => this.plugin,
+  });
 
   static override styles = [
     sharedStyles,
@@ -47,81 +44,48 @@ export class BkgTelemetryCharts extends LitElement {
     `,
   ];
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    if (this.hasUpdated) this.#follow();
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#stop();
-    this.#followed = undefined;
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-    this.#frame = undefined;
-  }
-
-  override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("plugin") && this.plugin?.id !== this.#followed) this.#follow();
-  }
-
-  #follow(): void {
-    this.#stop();
-    const { plugin } = this;
-    this.#followed = plugin?.id;
-    if (plugin === undefined) return;
-    const counters = plugin.metrics.filter(({ type }) => type === "counter").map(({ name }) =>
-      name
-    );
-    this.#series = createTelemetrySeries({ counters: new Set(counters) });
-    this.#stop = this.app.live.follow({ topic: "telemetry", pluginId: plugin.id, after: 0 }, {
-      event: (event) => {
-        if (event.type !== "telemetry") return;
-        this.#series.add(event.payload.atMs, event.payload.telemetry);
-        this.#frame ??= requestAnimationFrame(() => {
-          this.#frame = undefined;
-          this.drawn++;
-        });
-      },
-    });
-  }
-
   override render() {
     const { plugin } = this;
     if (plugin === undefined) return nothing;
     const { memoryMb } = plugin.limits;
-    const last = this.#series.last;
+    const { series } = this.#telemetry;
+    const { last } = series;
     const share = last?.usage === undefined
       ? ""
       : ` (${formatPercent(last.usage.rssBytes / (memoryMb * 1024 * 1024) * 100)})`;
     return html`
       <div class="charts">
-        ${this.#chart("CPU", [line("CPU", this.#series, "cpuPercent")], {
+        ${this.#chart("CPU", [line("CPU", series, "cpuPercent")], {
           format: formatPercent,
           note: "100% is one core",
           limit: plugin.limits.cpuPercent,
         })}
-        ${this.#chart("Memory", [line("Memory", this.#series, "memoryMb", 4)], {
+        ${this.#chart("Memory", [line("Memory", series, "memoryMb", 4)], {
           format: formatMb,
           note: `of ${formatMb(memoryMb)}${share}`,
           limit: memoryMb,
         })}
         ${this.#chart("Requests", [
-          line("requests", this.#series, "requests"),
-          line("errors", this.#series, "errors", 2),
+          line("requests", series, "requests"),
+          line("errors", series, "errors", 2),
         ], {
           format: formatRate,
           note: last === undefined ? "" : `${formatCount(last.requests)} in all`,
         })}
         ${this.#chart("Calls now", [
-          line("running", this.#series, "active"),
-          line("waiting", this.#series, "queued", 3),
+          line("running", series, "active"),
+          line("waiting", series, "queued", 3),
         ], { format: formatCount, whole: true })}
         ${plugin.metrics.slice(0, maxMetrics).map((metric) => {
           const title = capText(metric.description || metric.name, 80);
-          return this.#chart(title, [line(title, this.#series, `metric:${metric.name}`)], {
-            format: metricFormat(metric),
-            note: metricNote(metric, last?.metrics[metric.name]),
-          });
+          return this.#chart(
+            title,
+            [line(title, series, `metric:${metric.name}`)],
+            {
+              format: metricFormat(metric),
+              note: metricNote(metric, last?.metrics[metric.name]),
+            },
+          );
         })}
       </div>
     `;
@@ -146,7 +110,7 @@ export class BkgTelemetryCharts extends LitElement {
   ) {
     return html`
       <bkg-line-chart
-        heading=${heading} note=${note} .times=${this.#series.times} .lines=${lines}
+        heading=${heading} note=${note} .times=${this.#telemetry.series.times} .lines=${lines}
         .format=${format} .limit=${limit} empty=${this.#empty()} ?whole=${whole}
       ></bkg-line-chart>
     `;

@@ -81,6 +81,13 @@ export function formatDuration(ms: number | undefined): string {
   return second === 0 ? text : `${text} ${second} ${parts[1][1]}`;
 }
 
+/** 0.4213 -> "0.421 ms", 12.34 -> "12.3 ms": of what is over before one looks; from a second on as any duration. */
+export function formatMilliseconds(ms: number | undefined): string {
+  return ms === undefined || !Number.isFinite(ms) || ms >= 1000
+    ? formatDuration(ms)
+    : `${threeDigits.format(Math.max(0, ms))} ms`;
+}
+
 /** "just now", "3 min ago", or the date when it is more than a day ago. */
 export function formatAgo(atMs: number, nowMs: number): string {
   const age = nowMs - atMs;

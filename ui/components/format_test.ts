@@ -5,6 +5,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatMilliseconds,
   formatNumber,
   formatPercent,
   formatPlural,
@@ -75,4 +76,9 @@ Deno.test("capText: never half a character, and nothing that steers its surround
   assert.equal(capText("ab🚀🚀", 3), "ab…");
   assert.equal(capText("\u202egnp.exe", 20), "\ufffdgnp.exe");
   assert.equal(capText("A".repeat(10_000), 100).length, 101);
+});
+
+Deno.test("formatMilliseconds: three digits below a second, then as any duration", () => {
+  const shown = [0.42131, 12.34, 999, 1000, 72_000, undefined].map(formatMilliseconds);
+  assert.deepEqual(shown, ["0.421 ms", "12.3 ms", "999 ms", "1 s", "1 min 12 s", unknownNumber]);
 });

@@ -50,7 +50,7 @@ export function jobState(job: Job): string {
       if (damaged(job)) return "Damaged files were found";
       return isUnchanged(job) ? "It is here, and there is no newer one" : finished[job.kind];
     case "failed":
-      return job.kind === "model.pull" ? "It did not come through" : "It could not be checked";
+      return job.kind === "model.verify" ? "It could not be checked" : "It did not come through";
     case "cancelled":
       return "Cancelled";
   }
@@ -64,7 +64,7 @@ export function jobMilestone(job: Job): string {
   const quarter = Math.floor(percent / 25) * 25;
   return quarter === 0
     ? `${name}: ${doing[job.kind].toLowerCase()}`
-    : `${name}: ${quarter}% ${job.kind === "model.pull" ? "is here" : "is checked"}`;
+    : `${name}: ${quarter}% ${job.kind === "model.verify" ? "is checked" : "is here"}`;
 }
 
 /** Whether a verification that went through found files that are not what they should be. */
@@ -88,10 +88,15 @@ export function verifiedFiles({ kind, result }: Job): { name: string; ok: boolea
   });
 }
 
-const doing = { "model.pull": "Downloading", "model.verify": "Checking" } as const;
+const doing = {
+  "model.pull": "Downloading",
+  "model.verify": "Checking",
+  "engine.add": "Downloading",
+} as const;
 const finished = {
   "model.pull": "It is here",
   "model.verify": "Every file is what it should be",
+  "engine.add": "It is on",
 } as const;
 /** Beyond it nobody waits. */
 const longestSeconds = 7 * 24 * 3600;

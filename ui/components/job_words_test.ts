@@ -59,6 +59,9 @@ Deno.test("jobState: the server's step while it runs, cut and turned back; else 
   assert.doesNotMatch(jobState(job({ step: `\u202e${"x".repeat(500)}` })), /\u202e|x{200}/);
   assert.equal(jobState(job({ status: "paused", step: "Downloading" })), "Paused");
   assert.equal(jobState(job({ kind: "model.verify" })), "Checking");
+  assert.equal(jobState(job({ kind: "engine.add" })), "Downloading");
+  assert.equal(jobState(job({ kind: "engine.add", status: "done" })), "It is on");
+  assert.equal(jobState(job({ kind: "engine.add", status: "failed" })), "It did not come through");
   assert.equal(jobState(job({ status: "done", result: { changed: true } })), "It is here");
   assert.match(jobState(job({ status: "done", result: { changed: false } })), /no newer one/);
 });

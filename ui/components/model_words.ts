@@ -26,6 +26,18 @@ export const keptElsewhere: Readonly<Record<ModelOrigin, string | undefined>> = 
   demo: "It came with bkg and stays with it",
 };
 
+/** Whether native engines may open it, and why. */
+export function trustWords(
+  { origin, trusted, changedSinceTrusted }: Pick<
+    Model,
+    "origin" | "trusted" | "changedSinceTrusted"
+  >,
+): string {
+  if (origin === "demo") return "Trusted: it came with bkg";
+  if (trusted) return "Trusted";
+  return changedSinceTrusted ? "Not trusted: its files changed since it was" : "Not trusted";
+}
+
 export const taskWords: Readonly<Record<ModelTask, string>> = {
   chat: "Chat",
   embedding: "Embedding",

@@ -6,6 +6,7 @@ import {
   formatContext,
   formatParameters,
   modelExample,
+  trustWords,
 } from "./model_words.ts";
 
 const mebibyte = 1024 * 1024;
@@ -24,6 +25,14 @@ Deno.test("bestFit is the first backend that fits, else the one that needs least
   assert.equal(bestFit([large, good, small]), good);
   assert.equal(bestFit([large, small]), small);
   assert.equal(bestFit([]), undefined);
+});
+
+Deno.test("trustWords says that a model is trusted only when it is", () => {
+  assert.equal(trustWords({ origin: "demo", trusted: true }), "Trusted: it came with bkg");
+  assert.equal(trustWords({ origin: "store", trusted: true }), "Trusted");
+  assert.equal(trustWords({ origin: "store", trusted: false }), "Not trusted");
+  const changed = { origin: "folder", trusted: false, changedSinceTrusted: true } as const;
+  assert.match(trustWords(changed), /^Not trusted: its files changed/);
 });
 
 Deno.test("counts of a model have their units", () => {

@@ -18,8 +18,9 @@ import "../components/bkg-page-header.ts";
 import { isDismissed } from "../components/bkg-password-notice.ts";
 import "../components/bkg-plugin-card.ts";
 import "../components/bkg-welcome-notice.ts";
-import { formatBytes, formatCount, formatPercent, unknownNumber } from "../components/format.ts";
+import { formatBytes, formatCount, formatPercent } from "../components/format.ts";
 import "../components/icons.ts";
+import { total, totalsStyles } from "../components/totals.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { TelemetryHistory } from "../controllers/telemetry_history.ts";
 import { isWelcomeDue } from "../stores/welcome.ts";
@@ -42,35 +43,8 @@ export class BkgDashboard extends LitElement {
 
   static override styles = [
     sharedStyles,
+    totalsStyles,
     css`
-      .totals {
-        display: grid;
-        grid-template-columns: repeat(5, minmax(0, 1fr));
-        padding: 0;
-        overflow: hidden;
-      }
-      .totals > div {
-        padding: var(--wa-space-m) var(--bkg-card-padding);
-        /* Lines between the cells, however they wrap. */
-        margin: 0 0 -1px -1px;
-        border-inline-start: var(--bkg-card-border);
-        border-block-end: var(--bkg-card-border);
-      }
-      .totals dd {
-        font-size: var(--wa-font-size-l);
-        font-weight: var(--wa-font-weight-semibold);
-        font-variant-numeric: tabular-nums;
-        letter-spacing: -0.01em;
-        line-height: 1.4;
-      }
-      .totals small {
-        display: block;
-        min-height: 1.5em;
-        color: var(--wa-color-text-quiet);
-        font-size: var(--wa-font-size-s);
-        font-weight: var(--wa-font-weight-normal);
-        letter-spacing: 0;
-      }
       .state::before {
         content: "";
         display: inline-block;
@@ -109,25 +83,6 @@ export class BkgDashboard extends LitElement {
       }
       .bar a:hover {
         text-decoration: underline;
-      }
-      @media (max-width: 64rem) {
-        .totals {
-          grid-template-columns: repeat(6, minmax(0, 1fr));
-        }
-        .totals > div {
-          grid-column: span 2;
-        }
-        .totals > div:nth-child(n + 4) {
-          grid-column: span 3;
-        }
-      }
-      @media (max-width: 30rem) {
-        .totals > div:nth-child(n) {
-          grid-column: span 3;
-        }
-        .totals > div:first-child {
-          grid-column: span 6;
-        }
       }
     `,
   ];
@@ -261,15 +216,6 @@ export class BkgDashboard extends LitElement {
 const signUpTimeoutMs = 2000;
 /** More would be no glance. */
 const shownPlugins = 12;
-
-function total(label: string, value: unknown, hint: string) {
-  return html`
-    <div>
-      <dt class="label">${label}</dt>
-      <dd>${value ?? unknownNumber}<small>${hint}</small></dd>
-    </div>
-  `;
-}
 
 function describeServer(state: LiveState): { word: string; hint?: string } {
   switch (state.kind) {

@@ -8,7 +8,7 @@ import "@awesome.me/webawesome/dist/components/drawer/drawer.js";
 import "@awesome.me/webawesome/dist/components/tab/tab.js";
 import "@awesome.me/webawesome/dist/components/tab-group/tab-group.js";
 import "@awesome.me/webawesome/dist/components/tab-panel/tab-panel.js";
-import { deleteModel, type Model, pinModel } from "../api/models.ts";
+import { deleteModel, type Model, pinModel, trustModel } from "../api/models.ts";
 import type { Machine } from "../api/machine.ts";
 import { may } from "../api/scopes.ts";
 import { type App, appContext } from "../app.ts";
@@ -27,6 +27,7 @@ import { foldStyles } from "../components/fold_styles.ts";
 import { capText, formatBytes, formatPlural } from "../components/format.ts";
 import "../components/icons.ts";
 import { tabStyles } from "../components/tab_styles.ts";
+import { askTrust } from "../components/trust_question.ts";
 import { AddressTabs } from "../controllers/address_tabs.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { jobsOf } from "../stores/jobs.ts";
@@ -115,6 +116,7 @@ export class BkgModels extends LitElement {
         class="page"
         @bkg-show-model=${({ detail }: CustomEvent<string>) => this.#show(detail)}
         @bkg-verify-model=${({ detail }: CustomEvent<Model>) => this.#verify(detail)}
+        @bkg-trust-model=${({ detail }: CustomEvent<Model>) => this.#trust(detail)}
         @bkg-pin-model=${({ detail }: CustomEvent<Model>) => this.#pin(detail)}
         @bkg-delete-model=${({ detail }: CustomEvent<Model>) => this.#askDelete(detail)}
       >
@@ -287,6 +289,7 @@ export class BkgModels extends LitElement {
           if (event.target === event.currentTarget) this.drawerOpen = false;
         }}
         @bkg-verify-model=${({ detail }: CustomEvent<Model>) => this.#verify(detail)}
+        @bkg-trust-model=${({ detail }: CustomEvent<Model>) => this.#trust(detail)}
         @bkg-update-model=${({ detail }: CustomEvent<Model>) => this.#update(detail)}
         @bkg-pin-model=${({ detail }: CustomEvent<Model>) => this.#pin(detail)}
         @bkg-delete-model=${({ detail }: CustomEvent<Model>) => this.#askDelete(detail)}
@@ -310,6 +313,26 @@ export class BkgModels extends LitElement {
     return this.#attempt(async () => {
       await jobsOf(this.app).verify(id);
       this.outcome = `${capText(id, 100)} is checked`;
+    });
+  }
+
+  /** To take trust away needs no thought. */
+  #trust({ id, trusted }: Model): void {
+    const name = capText(id, 100);
+    if (trusted) {
+      void this.#attempt(async () => {
+        await trustModel(this.app.api, id, false);
+        this.outcome = `${name} is trusted no more`;
+        modelsOf(this.app).load();
+      });
+      return;
+    }
+    this.drawerOpen = false;
+    this.question = askTrust(name, async () => {
+      const job = await jobsOf(this.app).trust(id);
+      this.outcome = `${name} is ${job === undefined ? "trusted" : "read, and then trusted"}`;
+      modelsOf(this.app).load();
+      this.header.focus();
     });
   }
 

@@ -17,6 +17,7 @@ import "../components/bkg-code-block.ts";
 import "../components/bkg-empty-state.ts";
 import "../components/bkg-error-notice.ts";
 import "../components/bkg-home-switch.ts";
+import "../components/bkg-llm-dashboard.ts";
 import "../components/bkg-log-view.ts";
 import type { BkgPageHeader } from "../components/bkg-page-header.ts";
 import "../components/bkg-page-header.ts";
@@ -26,13 +27,21 @@ import "../components/bkg-plugin-grants.ts";
 import "../components/bkg-plugin-settings.ts";
 import "../components/bkg-plugin-status.ts";
 import "../components/bkg-telemetry-charts.ts";
+import "../components/bkg-tensor-dashboard.ts";
 import { capText, formatTime } from "../components/format.ts";
 import { foldStyles } from "../components/fold_styles.ts";
 import "../components/icons.ts";
 import { StoreController } from "../controllers/store_controller.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
 
-const tabs = ["overview", "logs", "capabilities", "settings", "permissions"] as const;
+const tabs = [
+  "dashboard",
+  "overview",
+  "logs",
+  "capabilities",
+  "settings",
+  "permissions",
+] as const;
 type Tab = typeof tabs[number];
 
 @customElement("bkg-plugin")
@@ -45,7 +54,7 @@ export class BkgPlugin extends LitElement {
   private accessor app!: App;
 
   @state()
-  private accessor tab: Tab = tabInAddress();
+  private accessor chosen: Tab | undefined = tabInAddress();
   /** Capabilities that were opened: their forms are made then. */
   @state()
   private accessor opened: ReadonlySet<string> = new Set();
@@ -129,9 +138,21 @@ export class BkgPlugin extends LitElement {
       this.#visited.clear();
       this.failure = undefined;
       this.opened = new Set();
-      this.tab = tabInAddress();
+      this.chosen = tabInAddress();
     }
-    this.#visited.add(this.tab);
+    // Which tab is the first one is known with the plugin.
+    if (this.app.plugins.get(this.pluginId) !== undefined) this.#visited.add(this.tab);
+  }
+
+  /** A plugin with a dashboard begins with it. */
+  get tab(): Tab {
+    const { chosen } = this;
+    return chosen !== undefined && this.#tabs.includes(chosen) ? chosen : this.#tabs[0]!;
+  }
+
+  get #tabs(): readonly Tab[] {
+    const plugin = this.app.plugins.get(this.pluginId);
+    return plugin !== undefined && dashboardOf(plugin) !== undefined ? tabs : tabs.slice(1);
   }
 
   override render() {
@@ -185,7 +206,7 @@ export class BkgPlugin extends LitElement {
         </bkg-page-header>
         ${this.#renderNotices(plugin)}
         <wa-tab-group .active=${this.tab} @wa-tab-show=${this.#onTab}>
-          ${tabs.map((tab) =>
+          ${this.#tabs.map((tab) =>
             html`
               <wa-tab panel=${tab}>${tabWords[tab]}${tab === "permissions" &&
                   (plugin.needsConsent || plugin.missingGrants.length > 0)
@@ -196,7 +217,7 @@ export class BkgPlugin extends LitElement {
                 : nothing}</wa-tab>
             `
           )}
-          ${tabs.map((tab) =>
+          ${this.#tabs.map((tab) =>
             html`
               <wa-tab-panel name=${tab}>${this.#visited.has(tab)
                 ? this.#renderTab(tab, plugin)
@@ -258,8 +279,9 @@ export class BkgPlugin extends LitElement {
             ${home !== "browser" ? nothing : html`
               <wa-callout variant="brand" class="notice">
                 <wa-icon slot="icon" name="laptop"></wa-icon>
-                <p><strong>Your calls run in this browser.</strong> Status, figures and log below are of the
-                  plugin on the server; this browser keeps none.</p>
+                <p><strong>Your calls run in this browser.</strong> ${this.tab === "dashboard"
+                  ? "The models below are here; status and log are of the plugin on the server."
+                  : "Status, figures and log below are of the plugin on the server; this browser keeps none."}</p>
               </wa-callout>
             `}
     `;
@@ -267,6 +289,8 @@ export class BkgPlugin extends LitElement {
 
   #renderTab(tab: Tab, plugin: PluginView) {
     switch (tab) {
+      case "dashboard":
+        return renderDashboard(plugin, { shown: this.tab === "dashboard" });
       case "overview":
         return html`
           <div class="stack">
@@ -337,17 +361,36 @@ export class BkgPlugin extends LitElement {
   };
 
   #go(tab: Tab): void {
-    this.tab = tab;
+    this.chosen = tab;
     // Replaced: "back" leaves the page, and does not go through its tabs.
     history.replaceState(history.state, "", `${location.pathname}${location.search}#${tab}`);
   }
 
   #onAddress = (): void => {
-    this.tab = tabInAddress();
+    this.chosen = tabInAddress();
   };
 }
 
+/** By what it offers, whoever wrote it. */
+function dashboardOf({ capabilities }: PluginView): "llm" | "tensors" | undefined {
+  const has = (name: string) => capabilities.some(({ id }) => id === name);
+  if (has("llm.models")) return "llm";
+  return has("candle.model.run") ? "tensors" : undefined;
+}
+
+function renderDashboard(plugin: PluginView, { shown }: { shown: boolean }) {
+  switch (dashboardOf(plugin)) {
+    case "llm":
+      return html`<bkg-llm-dashboard .plugin=${plugin} ?shown=${shown}></bkg-llm-dashboard>`;
+    case "tensors":
+      return html`<bkg-tensor-dashboard .plugin=${plugin} ?shown=${shown}></bkg-tensor-dashboard>`;
+    case undefined:
+      return nothing;
+  }
+}
+
 const tabWords: Readonly<Record<Tab, string>> = {
+  dashboard: "Dashboard",
   overview: "Overview",
   logs: "Logs",
   capabilities: "Capabilities",
@@ -355,8 +398,8 @@ const tabWords: Readonly<Record<Tab, string>> = {
   permissions: "Permissions",
 };
 
-function tabInAddress(): Tab {
-  return tabs.find((tab) => location.hash === `#${tab}`) ?? "overview";
+function tabInAddress(): Tab | undefined {
+  return tabs.find((tab) => location.hash === `#${tab}`);
 }
 
 declare global {

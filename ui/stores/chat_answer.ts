@@ -39,7 +39,10 @@ export async function runAnswer(options: RunAnswerOptions): Promise<ChatMessage>
       if (step.done) {
         return { ...message, state: "done", facts: { ...message.facts, ...readFacts(step.value) } };
       }
-      const text = message.text + readDelta(step.value);
+      const delta = readDelta(step.value);
+      // It tells a place in the line: no token yet.
+      if (delta === "") continue;
+      const text = message.text + delta;
       const firstTokenMs = message.facts.firstTokenMs ?? performance.now() - startedMs;
       message = { ...message, text, facts: { ...message.facts, firstTokenMs } };
       show(message);

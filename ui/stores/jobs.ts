@@ -13,6 +13,7 @@ import {
   startVerification,
 } from "../api/jobs.ts";
 import type { Live } from "../api/live.ts";
+import { trustModel } from "../api/models.ts";
 import type { App } from "../app.ts";
 import { createNotifier, type Observable } from "./observable.ts";
 
@@ -30,6 +31,8 @@ export interface Jobs extends Observable {
    */
   pull(source: string, options?: { update?: boolean }): Promise<Job>;
   verify(modelId: string): Promise<Job>;
+  /** Lets native engines open a model; answers the job when its files must be read first. */
+  trust(modelId: string): Promise<Job | undefined>;
   control(id: string, act: JobAct): Promise<Job>;
   /** The same again for one that failed, was cancelled or paused: with what is there of it, where the server can. */
   retry(job: Job): Promise<Job>;
@@ -159,6 +162,10 @@ export function createJobs({ api, live }: JobsDeps): Jobs & Disposable {
     },
     pull: async (source, { update } = {}) => take(await startPull(api, { source, update })),
     verify: async (modelId) => take(await startVerification(api, modelId)),
+    async trust(modelId) {
+      const answer = await trustModel(api, modelId, true);
+      return "status" in answer ? take(answer) : undefined;
+    },
     control: async (id, act) => take(await controlJob(api, id, act)),
     async retry(job) {
       if (job.status === "paused" || job.status === "failed") {

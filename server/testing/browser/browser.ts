@@ -26,16 +26,10 @@ export interface OpenPageTestOptions extends StartServerOptions {
 
 /** Starts a server as a user would, and a browser beside it. */
 export async function openPageTest(options: OpenPageTestOptions = {}): Promise<PageTest> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) throw new Error(browserProblem());
   const parts = new AsyncDisposableStack();
   try {
     const server = parts.use(await startServer(options));
-    const browser = await chromium.launch({
-      executablePath,
-      // Containers give Chromium no namespaces for its own sandbox; pages here are the project's own.
-      args: ["--no-sandbox", "--disable-dev-shm-usage", ...options.browserArgs ?? []],
-    });
+    const browser = await launchChromium(options.browserArgs);
     parts.defer(() => browser.close());
     const problems: string[] = [];
     return {
@@ -58,6 +52,21 @@ export async function openPageTest(options: OpenPageTestOptions = {}): Promise<P
     await parts.disposeAsync();
     throw error;
   }
+}
+
+/** `ignoreDefaultArgs`: what playwright would say to Chromium, and does not. */
+export async function launchChromium(
+  args: readonly string[] = [],
+  ignoreDefaultArgs: string[] = [],
+): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error(browserProblem());
+  return await chromium.launch({
+    executablePath,
+    // Containers give Chromium no namespaces for its own sandbox; pages here are the project's own.
+    args: ["--no-sandbox", "--disable-dev-shm-usage", ...args],
+    ignoreDefaultArgs,
+  });
 }
 
 /** Signs the page's device in by a single-use code, as the link of `bkg login` does, and goes to `path`. */

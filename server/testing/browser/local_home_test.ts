@@ -23,8 +23,6 @@ Deno.test({
       env: models === "" ? {} : { BKG_MODEL_PATHS: models },
     });
     const { server } = test;
-    // Asked for the GPU: where Chromium has none that the engine can use, it must say that it used none.
-    await configure(server, { settings: { backend: "webgpu" } });
     const page = await test.newPage();
     await signIn(page, server);
     await moveToBrowser(page, "llmserver");
@@ -44,6 +42,14 @@ Deno.test({
     assert.match(local.bundleDigest ?? "", /^sha256:[0-9a-f]{64}$/);
     assert.equal(local.bundleDigest, cell.bundleDigest);
     assert.deepEqual(local.enforcement, { memory: [], cpu: "none" });
+
+    // Asked for the GPU, where Chromium has none: nothing runs in its place.
+    await configure(server, { settings: { backend: "webgpu" } });
+    const other = await test.newPage();
+    await signIn(other, server);
+    await moveToBrowser(other, "llmserver");
+    const { error } = await outcome(other, greedy);
+    assert.equal((error as { code: string } | undefined)?.code, "UNSUPPORTED_FEATURE");
     assert.deepEqual(test.problems, []);
   },
 });

@@ -196,6 +196,27 @@ Deno.test({
       await dismissAll(page);
     });
 
+    await step(
+      "trusted after a question, which its row and details tell, and no more",
+      async () => {
+        const question = page.locator("wa-dialog[open]");
+        await act(page, modelId, "Trust for native engines");
+        await question.getByText("machine code outside the plugins' sandbox").waitFor();
+        assert.deepEqual(await findAccessibilityProblems(page), []);
+        await question.getByRole("button", { name: "Trust" }).click();
+        await modelRow(page, modelId).getByText("trusted").waitFor();
+        await modelRow(page, modelId).getByRole("button", { name: modelId, exact: true }).click();
+        const drawer = page.locator("wa-drawer[open]");
+        await drawer.getByText("Native engines").waitFor();
+        assert.deepEqual(await findAccessibilityProblems(page), []);
+        await drawer.getByRole("button", { name: "Trust no more" }).click();
+        await drawer.getByText("Not trusted").waitFor();
+        await page.keyboard.press("Escape");
+        await drawer.waitFor({ state: "hidden" });
+        await modelRow(page, modelId).getByText("trusted").waitFor({ state: "detached" });
+      },
+    );
+
     await step("the way to a chat has the model chosen, and it answers", async () => {
       await modelRow(page, modelId).getByRole("button", { name: /^Chat with/ }).click();
       await page.getByRole("button", { name: `Model: ${modelId}` }).waitFor();

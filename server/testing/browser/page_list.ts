@@ -1,5 +1,6 @@
 // Every page there is, as tests and screenshots go through them: with something running, so that none is empty.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { projectRoot } from "../../build/bundles.ts";
@@ -25,6 +26,10 @@ const heading = (name: string | RegExp) => async (page: Page) => {
   await page.getByRole("heading", { level: 1, name }).waitFor();
 };
 
+/** A tensor model for the dashboard of tensors, where it is here. */
+const yunet = join(projectRoot, "../shared/models/yunet");
+const hasYunet = existsSync(yunet);
+
 const row = (name: RegExp) => async (page: Page) => {
   await page.getByRole("row", { name }).first().waitFor();
 };
@@ -34,6 +39,26 @@ export const listedPages: readonly ListedPage[] = [
   { name: "dashboard", path: "dashboard", signedIn: true, settle: heading("Dashboard") },
   { name: "welcome", path: "welcome", signedIn: true, settle: heading("Your first model") },
   { name: "plugins", path: "plugins", signedIn: true, settle: heading("Plugins") },
+  {
+    name: "plugin-llmserver",
+    path: "plugins/llmserver",
+    signedIn: true,
+    settle: row(/demo-stories/),
+  },
+  {
+    name: "plugin-candle",
+    path: "plugins/candle",
+    signedIn: true,
+    async settle(page) {
+      await page.getByRole("heading", { name: "Run a model" }).waitFor();
+      if (!hasYunet) return;
+      await page.locator("bkg-tensor-runner wa-select").click();
+      await page.getByRole("option", { name: "yunet_n_320_320" }).click();
+      await page.getByRole("button", { name: "Load", exact: true }).click();
+      await page.getByRole("button", { name: "Run", exact: true }).click();
+      await page.getByText(/^Ran in/).waitFor();
+    },
+  },
   ...["overview", "logs", "capabilities", "settings", "permissions"].map((tab) => ({
     name: `plugin-${tab}`,
     path: `plugins/llmserver#${tab}`,
@@ -89,7 +114,10 @@ export const listedPages: readonly ListedPage[] = [
 ];
 
 /** A stranger's plugin beside our own. */
-export const pageListEnv = { BKG_PLUGIN_PATHS: join(projectRoot, "docs/examples") };
+export const pageListEnv = {
+  BKG_PLUGIN_PATHS: join(projectRoot, "docs/examples"),
+  ...(hasYunet ? { BKG_MODEL_PATHS: yunet } : {}),
+};
 
 /** Lets plugins answer and makes accounts, so that there are logs, figures, a grant to give, users and keys. */
 export async function warmUp(server: ServerProcess): Promise<void> {
