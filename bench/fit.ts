@@ -6,8 +6,9 @@ import { estimateFit, type Fit, type MachineFacts } from "../models/fit.ts";
 import { readGguf } from "../models/gguf.ts";
 import { createReader } from "../models/store/headers.ts";
 import { projectRoot } from "../server/build/bundles.ts";
-import { type ServerProcess, startServer } from "../server/testing/server_process.ts";
+import { startServer } from "../server/testing/server_process.ts";
 import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/shared_models.ts";
+import { findCell, postJson } from "./cell_of.ts";
 import { generateGguf, type GenerateOptions } from "./generate_gguf.ts";
 import type { Row, Section } from "./report.ts";
 
@@ -148,19 +149,10 @@ export async function predictPeak(path: string, settings: LoadSettings = {}): Pr
 /** Bytes: the peak of the cell that loads the model and gives one answer. Linux alone can tell. */
 export async function measurePeak(path: string, settings: LoadSettings = {}): Promise<number> {
   await using server = await startServer({ env: { BKG_MODEL_PATHS: dirname(path) } });
-  const post = async (address: string, body: unknown) => {
-    const response = await server.fetch(address, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${address} answered ${response.status}: ${text}`);
-  };
-  await post("/api/plugins/llmserver/config", { settings });
-  await post("/api/plugins/llmserver/start", {});
+  await postJson(server, "/api/plugins/llmserver/config", { settings });
+  await postJson(server, "/api/plugins/llmserver/start", {});
   const pid = findCell(server);
-  await post("/v1/completions", {
+  await postJson(server, "/v1/completions", {
     model: basename(path, ".gguf"),
     prompt: "Once upon a time there was a little girl",
     max_tokens: answerTokens,
@@ -189,18 +181,6 @@ const boundless: MachineFacts = {
 
 export function demoModelPath(): string {
   return join(projectRoot, "models/demo/demo-stories-q8_0.gguf");
-}
-
-/** The child of the server that runs a plugin. */
-function findCell({ pid }: ServerProcess): number {
-  for (const task of Deno.readDirSync(`/proc/${pid}/task`)) {
-    const children = Deno.readTextFileSync(`/proc/${pid}/task/${task.name}/children`);
-    for (const child of children.split(" ").filter((id) => /^\d+$/.test(id))) {
-      const command = Deno.readTextFileSync(`/proc/${child}/cmdline`).split("\0");
-      if (command.some((word) => word.endsWith("/cell.js"))) return Number(child);
-    }
-  }
-  throw new Error("the server has no cell");
 }
 
 function inMib(bytes: number): string {

@@ -15,7 +15,7 @@ import {
   stringValue,
   u32Value,
 } from "../models/gguf/encode.ts";
-import { makeVocabulary, type Vocabulary } from "./random_vocabulary.ts";
+import { makeBytePairVocabulary, makeVocabulary, type Vocabulary } from "./random_vocabulary.ts";
 import { createWeightFiller, weightFormats, type WeightType } from "./random_weights.ts";
 
 export interface GenerateOptions {
@@ -32,6 +32,10 @@ export interface GenerateOptions {
   vocab?: number;
   contextLength?: number;
   type?: WeightType;
+  /** What kind of tokenizer: SentencePiece's, that of llama 2 (default), or byte-level BPE as of GPT-2. */
+  tokenizer?: "sentencepiece" | "bpe";
+  /** SentencePiece alone: a text begins as if a space stood before it, as with llama 2. Default false. */
+  spacePrefix?: boolean;
 }
 
 export interface GeneratedModel {
@@ -55,11 +59,14 @@ export async function generateGguf(options: GenerateOptions): Promise<GeneratedM
     seed: 1,
     contextLength: 2048,
     type: "q8_0",
+    tokenizer: "sentencepiece",
+    spacePrefix: false,
     ...shapes["100m"],
     ...options,
   };
   checkShape(shape);
-  const vocabulary = makeVocabulary(shape.vocab, shape.seed);
+  const make = shape.tokenizer === "bpe" ? makeBytePairVocabulary : makeVocabulary;
+  const vocabulary = make(shape.vocab, shape.seed);
   const tensors = planTensors(shape);
   const header = encodeHeader({ metadata: describeModel(shape, vocabulary), tensors });
 
@@ -172,9 +179,18 @@ function describeModel(shape: Shape, vocabulary: Vocabulary): [string, EncodedVa
     ["llama.rope.dimension_count", u32Value(dim / heads)],
     ["llama.rope.freq_base", f32Value(10_000)],
     ["llama.vocab_size", u32Value(vocab)],
-    ["tokenizer.ggml.model", stringValue("llama")],
+    ...(vocabulary.merges === undefined
+      ? [
+        ["tokenizer.ggml.model", stringValue("llama")],
+        ["tokenizer.ggml.scores", f32sValue(vocabulary.scores)],
+        ["tokenizer.ggml.add_space_prefix", boolValue(shape.spacePrefix)],
+      ] satisfies [string, EncodedValue][]
+      : [
+        ["tokenizer.ggml.model", stringValue("gpt2")],
+        ["tokenizer.ggml.pre", stringValue("gpt-2")],
+        ["tokenizer.ggml.merges", stringsValue(vocabulary.merges)],
+      ] satisfies [string, EncodedValue][]),
     ["tokenizer.ggml.tokens", stringsValue(vocabulary.tokens)],
-    ["tokenizer.ggml.scores", f32sValue(vocabulary.scores)],
     ["tokenizer.ggml.token_type", i32sValue(vocabulary.types)],
     ["tokenizer.ggml.unknown_token_id", u32Value(0)],
     ["tokenizer.ggml.bos_token_id", u32Value(1)],
@@ -182,7 +198,6 @@ function describeModel(shape: Shape, vocabulary: Vocabulary): [string, EncodedVa
     ["tokenizer.ggml.eot_token_id", u32Value(4)],
     ["tokenizer.ggml.add_bos_token", boolValue(true)],
     ["tokenizer.ggml.add_eos_token", boolValue(false)],
-    ["tokenizer.ggml.add_space_prefix", boolValue(false)],
     ["tokenizer.chat_template", stringValue(chatMl)],
   ];
 }
@@ -203,14 +218,18 @@ if (import.meta.main) {
       size: { type: "string", default: "100m" },
       type: { type: "string", default: "q8_0" },
       seed: { type: "string", default: "1" },
+      tokenizer: { type: "string", default: "sentencepiece" },
     },
   });
   const shape = Object.entries(shapes).find(([name]) => name === values.size)?.[1];
   const type = (["q8_0", "q4_0", "f16"] as const).find((name) => name === values.type);
-  if (shape === undefined || type === undefined) {
-    console.error(`usage: --size ${Object.keys(shapes).join("|")} --type q8_0|q4_0|f16`);
+  const tokenizer = (["sentencepiece", "bpe"] as const).find((name) => name === values.tokenizer);
+  if (shape === undefined || type === undefined || tokenizer === undefined) {
+    const sizes = Object.keys(shapes).join("|");
+    console.error(`usage: --size ${sizes} --type q8_0|q4_0|f16 --tokenizer sentencepiece|bpe`);
     Deno.exit(2);
   }
   const seed = Number(values.seed);
-  console.log(JSON.stringify(await generateGguf({ ...shape, path: values.out, type, seed })));
+  const options = { ...shape, path: values.out, type, seed, tokenizer };
+  console.log(JSON.stringify(await generateGguf(options)));
 }

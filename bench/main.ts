@@ -5,14 +5,18 @@ import { join } from "node:path";
 import { projectRoot } from "../server/build/bundles.ts";
 import { measureAccess } from "./access.ts";
 import { measureCallRate } from "./call_rate.ts";
+import { measureEmbeddings } from "./embeddings.ts";
 import { measureFanOut } from "./fan_out.ts";
 import { measureFit } from "./fit.ts";
 import { measureMemory } from "./memory.ts";
 import { measureModels } from "./models.ts";
+import { measureNative } from "./native.ts";
 import { measurePage } from "./page.ts";
 import { describeMachine, renderReport, type Section } from "./report.ts";
 import { measureStarts } from "./starts.ts";
+import { measureStreams } from "./streams.ts";
 import { measureTokens } from "./tokens.ts";
+import { measureUnload } from "./unload.ts";
 
 const measures: Record<string, () => Promise<Section>> = {
   calls: measureCallRate,
@@ -23,6 +27,10 @@ const measures: Record<string, () => Promise<Section>> = {
   models: measureModels,
   fit: measureFit,
   tokens: measureTokens,
+  streams: measureStreams,
+  native: measureNative,
+  embeddings: measureEmbeddings,
+  unload: measureUnload,
   page: measurePage,
 };
 

@@ -2,12 +2,12 @@
 // of Worker, with equal model, prompt, threads and count of tokens.
 
 import { join } from "node:path";
-import OpenAI from "openai";
 import { openModelFile, startEngine } from "../plugins/runtime/engines/testing_harness.ts";
 import { startServer } from "../server/testing/server_process.ts";
 import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/shared_models.ts";
 import { generateGguf } from "./generate_gguf.ts";
 import { median, type Row, type Section } from "./report.ts";
+import { answerStreamed } from "./streamed_answer.ts";
 
 const rounds = 11;
 const contextLength = 1024;
@@ -42,13 +42,12 @@ async function measureModel(path: string, maxTokens: number): Promise<Row> {
   const folder = path.slice(0, path.lastIndexOf("/"));
   await using server = await startServer({ env: { BKG_MODEL_PATHS: folder } });
   await using harness = await startEngine();
-  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.token });
   const served: number[] = [];
   const bare: number[] = [];
-  await complete(client, { model, prompt: "To begin with", maxTokens: 4 });
+  await answerStreamed(server, { model, prompt: "To begin with", maxTokens: 4 });
   for (let number = 1; served.length < rounds; number++) {
     const text = `${number} ${prompt}`;
-    const serve = () => complete(client, { model, prompt: text, maxTokens });
+    const serve = async () => (await answerStreamed(server, { model, prompt: text, maxTokens })).ms;
     // Who goes first changes with each round: a machine's speed drifts within one.
     const early = number % 2 === 0 ? await serve() : undefined;
     const run = { prompt: text, maxTokens, threads: 1, contextLength };
@@ -67,25 +66,4 @@ async function measureModel(path: string, maxTokens: number): Promise<Row> {
     budget: "≥ 0.97 of bare",
     met: ratio >= 0.97,
   };
-}
-
-/** Milliseconds of one streamed completion. */
-async function complete(
-  client: OpenAI,
-  { model, prompt, maxTokens }: { model: string; prompt: string; maxTokens: number },
-): Promise<number> {
-  const startedAt = performance.now();
-  const stream = await client.completions.create({
-    model,
-    prompt,
-    max_tokens: maxTokens,
-    temperature: 0,
-    stream: true,
-    stream_options: { include_usage: true },
-  });
-  let tokens = 0;
-  for await (const chunk of stream) tokens = chunk.usage?.completion_tokens ?? tokens;
-  const elapsed = performance.now() - startedAt;
-  if (tokens !== maxTokens) throw new Error(`${tokens} tokens came, not ${maxTokens}`);
-  return elapsed;
 }
