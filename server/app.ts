@@ -22,6 +22,7 @@ import { backupRoutes } from "./http/routes/backup.ts";
 import { capabilityRoutes } from "./http/routes/capabilities.ts";
 import { chatRoutes } from "./http/routes/chats.ts";
 import { docsRoutes } from "./http/routes/docs.ts";
+import { engineRoutes } from "./http/routes/engines.ts";
 import { healthRoutes } from "./http/routes/health.ts";
 import { jobRoutes } from "./http/routes/jobs.ts";
 import { keyRoutes } from "./http/routes/keys.ts";
@@ -211,6 +212,7 @@ function createRoutes(deps: RouteDeps): Hono<HttpEnv> {
   modelFileRoutes(hono, deps);
   modelUpkeepRoutes(hono, deps);
   jobRoutes(hono, deps);
+  engineRoutes(hono, deps);
   machineRoutes(hono, deps);
   authRoutes(hono, deps);
   userRoutes(hono, deps);

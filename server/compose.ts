@@ -13,6 +13,7 @@ import { createRateLimits } from "./auth/rate_limits.ts";
 import { dayMs } from "./auth/utc_calendar.ts";
 import { createSpawnCell } from "./cells/spawn.ts";
 import { createCellWatch } from "./cells/watch.ts";
+import { openEngineStore } from "./engines/engine_store.ts";
 import type { ComposeParts, Composition } from "./main.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { openAuditStore } from "./services/audit_store.ts";
@@ -20,6 +21,7 @@ import { createAuthHost } from "./services/auth_host.ts";
 import { createBackupService } from "./services/backup_service.ts";
 import { createChatStore } from "./services/chat_store.ts";
 import { findInstalledPlugins } from "./services/installed_plugins.ts";
+import { createModelFiles } from "./services/model_files.ts";
 import { createModelService } from "./services/model_service.ts";
 import { openModels, openModelWork } from "./services/open_models.ts";
 import { openPageFiles } from "./services/page_files.ts";
@@ -28,16 +30,19 @@ import { openPluginState } from "./services/plugin_state.ts";
 import { createPresetStore } from "./services/preset_store.ts";
 import { startScheduledBackups } from "./services/scheduled_backups.ts";
 import { openServerSettings } from "./services/server_settings_store.ts";
+import { createTrustedLibrary } from "./services/trusted_models.ts";
 import { openUsageStore } from "./services/usage_store.ts";
 import { version } from "./version.ts";
 
 /** Makes a whole server that does not listen yet; disposing it ends every cell. */
 export async function compose(
-  { config, bundles, database, operatorToken, adminPassword, hubToken, freeBytes, log }:
+  { config, bundles, database, operatorToken, adminPassword, hubToken, freeBytes, enginePins, log }:
     ComposeParts,
 ): Promise<Composition> {
   const { dataDir, pluginPaths } = config;
-  const { library: models, files: modelFiles } = await openModels({ config, log });
+  const library = await openModels({ config, log });
+
+  const engines = await openEngineStore({ dataDir, pins: enginePins, log });
 
   const parts = new AsyncDisposableStack();
   const watch = parts.use(createCellWatch());
@@ -53,6 +58,7 @@ export async function compose(
   // All that needs no database comes first: it is opening beside.
   const registry = createRegistry(plugins, { now: () => performance.now() });
   const db = await database;
+  const models = createTrustedLibrary({ library, db });
   const [settings, state] = await Promise.all([
     openServerSettings({ db, config, warn: (message) => log.warn(message) }),
     openPluginState({ db, oldPath: join(dataDir, "plugins.json") }),
@@ -94,6 +100,8 @@ export async function compose(
       bundles: bundles.folder,
       modelFolders: models.readFolders,
       watch,
+      nativeEngines: engines.installed,
+      gpu: () => engines.isOn("webgpu"),
     }),
     models: createModelService(models),
     auth: createAuthHost({ accounts, apiKeys, auth, signIn, audit }),
@@ -119,7 +127,7 @@ export async function compose(
       failed: (error) => log.error("the database could not be backed up", { error }),
     }),
   );
-  const { jobs, keeper: modelKeeper } = await openModelWork({
+  const { jobs, keeper: modelKeeper, engineKeeper } = await openModelWork({
     library: models,
     bundles: bundles.folder,
     config,
@@ -129,6 +137,18 @@ export async function compose(
     pluginMemoryBytes: () => {
       const loader = host.list().find(({ id }) => id === "llmserver");
       return loader && loader.limits.memoryMb * 1024 * 1024;
+    },
+    engines,
+    async enginesChanged() {
+      const using = host.list().filter(({ engines, status }) =>
+        engines.length > 0 && (status === "running" || status === "starting")
+      );
+      for (const { id } of using) {
+        // One that does not start again stays as it is, until somebody restarts it.
+        await host.restart(id, operator).catch((error) =>
+          log.error("a plugin could not take up a change of engines", { pluginId: id, error })
+        );
+      }
     },
     log,
   });
@@ -150,9 +170,10 @@ export async function compose(
     accounts,
     apiKeys,
     models,
-    modelFiles,
+    modelFiles: createModelFiles({ library: models }),
     modelKeeper,
     jobs,
+    engines: engineKeeper,
     chats: createChatStore({ db }),
     presets: createPresetStore({ db, models }),
     backups: createBackupService({ db, dataDir }),
@@ -168,4 +189,5 @@ export async function compose(
 }
 
 const hourMs = 60 * 60_000;
+const operator = { id: "operator", role: "operator" };
 const managing: ReadonlySet<string> = new Set(["start", "stop", "restart", "configure", "grant"]);

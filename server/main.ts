@@ -11,6 +11,7 @@ import { signInUrl } from "./auth/sign_in_url.ts";
 import { buildBundles, type Bundles, projectRoot } from "./build/bundles.ts";
 import { type Config, isLoopback } from "./config.ts";
 import type { Db } from "./db/db.ts";
+import type { EnginePin } from "./engines/pins.ts";
 import { databaseFolder, openDatabase } from "./db/open.ts";
 import type { Logger } from "./log.ts";
 import { type HttpServer, serveHttp } from "./serve.ts";
@@ -30,6 +31,8 @@ export interface ComposeParts {
   hubToken?: string | undefined;
   /** Of the disk that models are pulled to; tests have less than there is. */
   freeBytes?: (() => Promise<number>) | undefined;
+  /** The packages that native engines are; tests have small ones. */
+  enginePins?: readonly EnginePin[] | undefined;
   log: Logger;
 }
 

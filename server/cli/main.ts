@@ -16,6 +16,7 @@ import { backup } from "./commands/backup.ts";
 import { cell } from "./commands/cell.ts";
 import { database } from "./commands/database.ts";
 import { doctor } from "./commands/doctor.ts";
+import { engine } from "./commands/engine.ts";
 import { key } from "./commands/key.ts";
 import { login } from "./commands/login.ts";
 import { model } from "./commands/model.ts";
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   run,
   plugin,
   model,
+  engine,
   user,
   key,
   doctor,

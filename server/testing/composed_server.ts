@@ -18,7 +18,8 @@ export interface ComposedServer extends AsyncDisposable {
   logged(): string;
 }
 
-export interface ComposedOptions extends Pick<ComposeParts, "hubToken" | "freeBytes"> {
+export interface ComposedOptions
+  extends Pick<ComposeParts, "hubToken" | "freeBytes" | "enginePins"> {
   /** Kept from an earlier start; else a new one that is deleted at the end. */
   dataDir?: string;
 }
@@ -47,6 +48,7 @@ export async function startComposed(
     operatorToken: token,
     hubToken: options.hubToken,
     freeBytes: options.freeBytes,
+    enginePins: options.enginePins,
     log,
   });
   const { app } = composition;

@@ -28,6 +28,18 @@ Deno.test("README: the curl and the openai example answer", async () => {
   assert.ok((await run(Deno.execPath(), args)).length > 100);
 });
 
+Deno.test("plugins/llmserver: the answer by a schema is one", async () => {
+  await using server = await startServer();
+  const curl = block(await readDoc("plugins/llmserver/README.md"), "sh", "response_format")
+    .replaceAll("~/.local/share/bkg", server.dataDir)
+    .replaceAll(documentedUrl, server.url);
+  const [choice] = JSON.parse(await run("sh", ["-c", curl])).choices;
+  assert.equal(choice.finish_reason, "stop");
+  const { name, kind, age } = JSON.parse(choice.message.content);
+  assert.equal(typeof name, "string");
+  assert.ok(["red", "arctic", "grey"].includes(kind) && age >= 1 && age <= 14);
+});
+
 Deno.test("docs/plugins.md: the example is the one in docs/examples, and its call answers as shown", async () => {
   const page = await readDoc("docs/plugins.md");
   const example = "docs/examples/wordcount";
@@ -112,6 +124,7 @@ Deno.test("docs/models.md: its commands pull, chat, and ask over HTTP", async ()
   for (const id of ["Qwen/Qwen2-0.5B-Instruct-GGUF:Q8_0", "owner/name:Q4_K_M", "my-story"]) {
     assert.match(printed, new RegExp(`^${RegExp.escape(id)} +chat`, "m"));
   }
+  assert.match(printed, /Trusted my-story\nUntrusted my-story$/m);
 });
 
 Deno.test("every link of README and docs/ leads to a file", async () => {

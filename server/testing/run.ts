@@ -1,9 +1,14 @@
 // `deno task test`: runs every test, passes arguments on, and ends with "N passed, N failed".
 // A run that leaves a cell behind has failed, and so has one that hangs.
 
+import { fetchTestEngines } from "./fetch_engines.ts";
 import { orphanedCells } from "./processes.ts";
 
-const maxMinutes = 40;
+const maxMinutes = 70;
+
+if (Deno.env.get("BKG_TEST_REQUIRE") === "all") {
+  await fetchTestEngines((line) => console.log(line));
+}
 
 const before = new Set(orphanedCells());
 const args = ["test", "-A", "--no-prompt", "--lock=deno.test.lock", ...Deno.args];

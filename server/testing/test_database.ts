@@ -25,8 +25,8 @@ export async function databaseOptions(dataDir: string): Promise<DatabaseOptions>
 
 /** Users take what is theirs along. */
 const emptying =
-  `truncate plugins, users, roles, signing_keys, audit, usage, settings, jobs, imported_files
-  restart identity cascade`;
+  `truncate plugins, users, roles, signing_keys, audit, usage, settings, jobs, trusted_models,
+  imported_files restart identity cascade`;
 
 export async function openTestDatabase(): Promise<TestDatabase> {
   const dataDir = await Deno.makeTempDir({ prefix: "bkg-test-" });

@@ -3,6 +3,7 @@
 
 import { AppError } from "../../../plugins/runtime/contract/error.ts";
 import { toPlainText } from "../../../plugins/runtime/contract/plain_text.ts";
+import type { EngineChoice } from "../../../plugins/runtime/contract/engine_choice.ts";
 import type { PluginView } from "../../../plugins/runtime/host/host.ts";
 import { type Config, readConfig, readDatabaseUrl } from "../../config.ts";
 import { type Client, connect } from "../client.ts";
@@ -86,7 +87,11 @@ async function checkServer(args: Arguments, io: CliIo): Promise<ServerFindings> 
     await client.get("/readyz");
     findings.push({ state: "ok", what: "server", message: `${client.url} is ready` });
     const { plugins } = await client.get<{ plugins: PluginView[] }>("/api/plugins");
-    findings.push(...plugins.map(examine), ...await checkBackups(client));
+    findings.push(
+      ...plugins.map(examine),
+      ...await checkEngines(client),
+      ...await checkBackups(client),
+    );
     return { findings, state: "ready" };
   } catch (error) {
     const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
@@ -95,6 +100,37 @@ async function checkServer(args: Arguments, io: CliIo): Promise<ServerFindings> 
     findings.push({ state: "fail", what: "server", message });
     if (isTimeout || isUnreachable(error)) return { findings, state: "gone" };
     return { findings, state: error.code === notBkg ? "stranger" : "ill" };
+  }
+}
+
+/** What is on beside WebAssembly; nothing where the key may not ask. */
+async function checkEngines(client: Client): Promise<Finding[]> {
+  try {
+    const { engines } = await client.get<{ engines: EngineChoice[] }>("/api/engines");
+    const damaged = engines.filter(({ status }) => status === "damaged");
+    const on = engines.filter(({ status }) => status === "on").map(({ id, version }) =>
+      version === undefined ? id : `${id} (${version})`
+    );
+    return [
+      {
+        state: "ok",
+        what: "engines",
+        message: on.length > 0
+          ? `WebAssembly, ${on.join(", ")}`
+          : "WebAssembly alone; bkg engine list shows faster ones",
+      },
+      ...damaged.map(({ id, reason }): Finding => ({
+        state: "warn",
+        what: `engine ${id}`,
+        message: `is not used: ${
+          toPlainText(reason ?? "it is damaged", 300)
+        }: bkg engine add ${id}`,
+      })),
+    ];
+  } catch (error) {
+    const isOlder = error instanceof AppError && error.code === "NOT_FOUND";
+    if (isOlder || (error instanceof AppError && error.code === "FORBIDDEN")) return [];
+    throw error;
   }
 }
 

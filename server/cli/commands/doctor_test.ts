@@ -106,6 +106,7 @@ Deno.test("doctor: backups that cannot be made are told of", async () => {
     "/healthz": { status: "ok" },
     "/readyz": {},
     "/api/plugins": { plugins: [] },
+    "/api/engines": { engines: [] },
     "/admin/settings": { backups: { lastAtMs: 0, failure: { message: "no room\u001b[2J" } } },
   };
   await using server = serve((request) => Response.json(answers[new URL(request.url).pathname]));

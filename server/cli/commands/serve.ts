@@ -34,6 +34,7 @@ export const serve: Command = {
     "  BKG_MODEL_CACHES     folders of Hugging Face's tools and of Ollama, read in place; none: no one's",
     "                       (where they keep their models)",
     "  HF_ENDPOINT          the hub that models are pulled from (the public one)",
+    "  NPM_CONFIG_REGISTRY  the registry that native engines come from (the one bkg was built from)",
     "  HF_TOKEN             for models that it gives to some alone",
     "  BKG_PRIVATE_HOSTS    names of your own network to pull from, separated by ','",
     "  BKG_OFFLINE          1: no outbound call at all",
