@@ -6,10 +6,10 @@ import { customElement, property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { LoadedModel } from "../stores/llm_models.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
-import { dataTableStyles } from "./data_table_styles.ts";
 import { describeBackend } from "./engine_words.ts";
 import { capText, formatBytes, formatDuration } from "./format.ts";
 import { describeActivity, formatSpeed, useWords } from "./loaded_words.ts";
+import { residentTableStyles } from "./resident_table_styles.ts";
 
 @customElement("bkg-loaded-models")
 export class BkgLoadedModels extends LitElement {
@@ -18,29 +18,13 @@ export class BkgLoadedModels extends LitElement {
 
   static override styles = [
     sharedStyles,
-    dataTableStyles,
+    residentTableStyles,
     css`
-      .is-backend {
-        width: 17.5rem;
-      }
-      .is-bytes {
-        width: 6.5rem;
-      }
       .is-state {
         width: 10rem;
       }
       .is-speed {
         width: 8.5rem;
-      }
-      tbody th {
-        font: var(--bkg-mono);
-        font-weight: var(--wa-font-weight-semibold);
-      }
-      th small {
-        font-family: var(--wa-font-family-body);
-      }
-      .backend::first-letter {
-        text-transform: uppercase;
       }
     `,
   ];

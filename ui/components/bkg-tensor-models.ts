@@ -7,9 +7,9 @@ import { repeat } from "lit/directives/repeat.js";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import type { TensorModelStats } from "../stores/tensor_models.ts";
 import { sharedStyles } from "../theme/shared_styles.ts";
-import { dataTableStyles } from "./data_table_styles.ts";
 import { describeBackend } from "./engine_words.ts";
 import { capText, formatBytes, formatCount, formatMilliseconds, formatPlural } from "./format.ts";
+import { residentTableStyles } from "./resident_table_styles.ts";
 
 @customElement("bkg-tensor-models")
 export class BkgTensorModels extends LitElement {
@@ -24,29 +24,13 @@ export class BkgTensorModels extends LitElement {
 
   static override styles = [
     sharedStyles,
-    dataTableStyles,
+    residentTableStyles,
     css`
-      .is-backend {
-        width: 17.5rem;
-      }
-      .is-bytes {
-        width: 6.5rem;
-      }
       .is-runs {
         width: 7rem;
       }
       .is-actions {
         width: 10.5rem;
-      }
-      tbody th {
-        font: var(--bkg-mono);
-        font-weight: var(--wa-font-weight-semibold);
-      }
-      th small {
-        font-family: var(--wa-font-family-body);
-      }
-      .backend::first-letter {
-        text-transform: uppercase;
       }
     `,
   ];

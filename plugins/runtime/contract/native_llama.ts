@@ -56,12 +56,14 @@ export interface LlamaGenerate extends LlamaSampling {
 
 /** Unset values are llama.cpp's defaults. */
 export interface LlamaSampling {
+  /** 0 always takes the likeliest token. */
   temperature?: number;
   topP?: number;
   topK?: number;
   minP?: number;
   frequencyPenalty?: number;
   presencePenalty?: number;
+  /** 1 is none. */
   repeatPenalty?: number;
   seed?: number;
 }
@@ -83,10 +85,13 @@ export interface LlamaUsage {
   completionTokens: number;
 }
 
+/** As the model gave it, before temperature and penalties: natural logarithm, of all tokens together 1. */
 export interface LlamaLogprob {
+  /** The token's text; "\ufffd" stands for bytes that are no character by themselves. */
   text: string;
   bytes: readonly number[];
   logprob: number;
+  /** The likeliest tokens at this place, likeliest first; as many as were asked for. */
   top: readonly Omit<LlamaLogprob, "top">[];
 }
 

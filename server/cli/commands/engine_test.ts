@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ComposedServer, startComposed } from "../../testing/composed_server.ts";
+import { startComposed } from "../../testing/composed_server.ts";
 import { stalling, startRegistry } from "../../testing/package_registry.ts";
-import type { CliIo } from "../command.ts";
-import { runCli } from "../main.ts";
+import { terminal } from "./testing_terminal.ts";
 
 Deno.test("bkg engine: mistakes on the command line are told, and nothing is asked of the server", async () => {
   const { bkg } = terminal(undefined);
@@ -106,37 +105,3 @@ Deno.test("bkg engine add: Ctrl-C pauses it, and the same command goes on with i
   const done = await terminal(server).bkg(["engine", "add", "cpu"]);
   assert.equal(done.code, 0, done.err);
 });
-
-/** `interruptAt`: Ctrl-C is pressed when stderr shows this. */
-function terminal(
-  server: ComposedServer | undefined,
-  { interruptAt }: { interruptAt?: RegExp } = {},
-) {
-  let interrupt = () => {};
-  const bkg = async (args: readonly string[]) => {
-    const printed = { out: "", err: "" };
-    const io: CliIo = {
-      env: server === undefined ? {} : { BKG_TOKEN: server.token, BKG_URL: server.url },
-      out: (text) => void (printed.out += text),
-      err(text) {
-        printed.err += text;
-        if (interruptAt?.test(text)) interrupt();
-      },
-      interactive: false,
-      ...(interruptAt === undefined ? {} : { errColumns: 80 }),
-      onInterrupt(listener) {
-        interrupt = () => {
-          interrupt = () => {};
-          listener();
-        };
-        return () => interrupt = () => {};
-      },
-      readAll: () => Promise.resolve(""),
-      openPrompt: () => assert.fail("nothing is asked"),
-      askSecret: () => assert.fail("nothing is asked"),
-      fetch: server === undefined ? () => assert.fail("no request was expected") : fetch,
-    };
-    return { code: await runCli(args, io), ...printed };
-  };
-  return { bkg };
-}

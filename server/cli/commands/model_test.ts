@@ -3,10 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { projectRoot } from "../../build/bundles.ts";
-import { type ComposedServer, startComposed } from "../../testing/composed_server.ts";
+import { startComposed } from "../../testing/composed_server.ts";
 import { startHub } from "../../testing/hub_server.ts";
-import type { CliIo } from "../command.ts";
-import { runCli } from "../main.ts";
+import { terminal } from "./testing_terminal.ts";
 
 const demo = join(projectRoot, "models/demo/demo-stories-q8_0.gguf");
 
@@ -165,37 +164,3 @@ Deno.test("bkg model list --catalog: names, memory and sources", async () => {
     /^qwen2-0\.5b-instruct +chat +about [\d.]+ GB.* Qwen\/Qwen2-0\.5B-Instruct-GGUF:Q8_0$/m,
   );
 });
-
-/** `interruptAt`: Ctrl-C is pressed when stderr shows this. */
-function terminal(
-  server: ComposedServer | undefined,
-  { interruptAt }: { interruptAt?: RegExp } = {},
-) {
-  let interrupt = () => {};
-  const bkg = async (args: readonly string[]) => {
-    const printed = { out: "", err: "" };
-    const io: CliIo = {
-      env: server === undefined ? {} : { BKG_TOKEN: server.token, BKG_URL: server.url },
-      out: (text) => void (printed.out += text),
-      err(text) {
-        printed.err += text;
-        if (interruptAt?.test(text)) interrupt();
-      },
-      interactive: false,
-      ...(interruptAt === undefined ? {} : { errColumns: 80 }),
-      onInterrupt(listener) {
-        interrupt = () => {
-          interrupt = () => {};
-          listener();
-        };
-        return () => interrupt = () => {};
-      },
-      readAll: () => Promise.resolve(""),
-      openPrompt: () => assert.fail("nothing is asked"),
-      askSecret: () => assert.fail("nothing is asked"),
-      fetch: server === undefined ? () => assert.fail("no request was expected") : fetch,
-    };
-    return { code: await runCli(args, io), ...printed };
-  };
-  return { bkg };
-}

@@ -1,5 +1,6 @@
 // What a plugin sees of the wllama engine (llama.cpp on GGUF models: in WebAssembly, on WebGPU, or native).
 
+import type { LlamaLogprob, LlamaSampling } from "../../contract/native_llama.ts";
 import type { EngineInfo, LoadOptions, OpenModel } from "../engine.ts";
 
 export interface WllamaEngine {
@@ -106,19 +107,8 @@ export interface Embedding {
   truncated: boolean;
 }
 
-/** Unset values are llama.cpp's defaults. */
-export interface Sampling {
-  /** 0 always takes the likeliest token. */
-  temperature?: number;
-  topP?: number;
-  topK?: number;
-  minP?: number;
-  frequencyPenalty?: number;
-  presencePenalty?: number;
-  /** 1 is none. */
-  repeatPenalty?: number;
-  seed?: number;
-}
+/** How the next token is chosen. */
+export type Sampling = LlamaSampling;
 
 /** One step of an answer: whole characters, never empty. */
 export interface Piece {
@@ -127,15 +117,7 @@ export interface Piece {
   logprobs?: readonly TokenLogprob[];
 }
 
-/** As the model gave it, before temperature and penalties: natural logarithm, of all tokens together 1. */
-export interface TokenLogprob {
-  /** The token's text; "\ufffd" stands for bytes that are no character by themselves. */
-  text: string;
-  bytes: readonly number[];
-  logprob: number;
-  /** The likeliest tokens at this place, likeliest first; as many as were asked for. */
-  top: readonly Omit<TokenLogprob, "top">[];
-}
+export type TokenLogprob = LlamaLogprob;
 
 export interface Completion {
   finishReason: "stop" | "length" | "cancelled";
