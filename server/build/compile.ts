@@ -51,6 +51,8 @@ export async function compile({ output, target, base }: CompileOptions): Promise
       // The scripts are whole: no package, no import map, no lock is asked for.
       ...["--no-check", "--no-config", "--no-lock", "--no-npm", "--no-remote"],
       ...["--unstable-worker-options", "--unstable-no-legacy-abort"],
+      // As server/cells/command.ts gives it to a cell from source.
+      "--v8-flags=--expose-gc",
       ...["--app-name", "bkg", "--output", output],
       ...(target === undefined ? [] : ["--target", target]),
       ...permissions,

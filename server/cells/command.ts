@@ -71,7 +71,7 @@ const frugalMemory = { MALLOC_MMAP_THRESHOLD_: "32768", MALLOC_TRIM_THRESHOLD_: 
 
 function cellArguments(options: CellCommandOptions): string[] {
   const { address, bundles, folder, reads, native, limits, self } = options;
-  const heap = `--v8-flags=--max-old-space-size=${limits.memoryMb}`;
+  const heap = `--v8-flags=--max-old-space-size=${limits.memoryMb},--expose-gc`;
   if (self !== undefined) return [...self, "cell"];
   return [
     "run",

@@ -56,7 +56,7 @@ export interface ModelWorkOptions {
   db: Db;
   /** HF_TOKEN; a secret. */
   hubToken?: string | undefined;
-  /** Of the store's disk; tests have less than there is. */
+  /** Of the disks of models and engines; tests have less than there is. */
   freeBytes?: (() => Promise<number>) | undefined;
   /** The folder of what was built. */
   bundles: string;
@@ -73,7 +73,8 @@ export async function openModelWork(options: ModelWorkOptions) {
   const { library, config, db, hubToken, engines, enginesChanged: changed, log } = options;
   const { dataDir, hubEndpoint: endpoint, privateHosts, offline } = config;
   const folder = join(dataDir, "models");
-  const { freeBytes = async () => (await measureDisk(folder)).freeBytes } = options;
+  const freeAt = (path: string) =>
+    options.freeBytes ?? (async () => (await measureDisk(path)).freeBytes);
   const machine = createMachine({ dataDir, pluginMemoryBytes: options.pluginMemoryBytes });
   const network = createPullNetwork({
     offline,
@@ -86,10 +87,14 @@ export async function openModelWork(options: ModelWorkOptions) {
   const jobs = await openJobs({
     store: createJobStore({ db, server: await readServerId(dataDir), failed }),
     kinds: {
-      "model.pull": createModelPulls({ library, network, catalog, freeBytes, endpoint }),
+      "model.pull": createModelPulls({
+        ...{ library, network, catalog, endpoint },
+        freeBytes: freeAt(folder),
+      }),
       "model.verify": createModelChecks({ library }),
       "engine.add": createEngineAdds({
-        ...{ store: engines, network, freeBytes, changed },
+        ...{ store: engines, network, changed },
+        freeBytes: freeAt(dataDir),
         registry: await findRegistry(config, options.bundles),
       }),
     },

@@ -3,15 +3,17 @@
 
 /**
  * Plain JavaScript on one line, to be put in front of a module's text. It hides `process`, `Deno`, `caches` and
- * `BroadcastChannel`, gives every JavaScript blob the same prelude, and makes Workers modules: Deno has no others.
+ * `BroadcastChannel`, puts V8's `gc` where the guest finds it (guest/collect_garbage.ts), gives every JavaScript blob
+ * the same prelude, and makes Workers modules: Deno has no others.
  */
 export const preludeSource: string = [
   "(function prelude() {",
   '  const done = Symbol.for("bkg.prelude");',
   '  if (done in globalThis || typeof Deno === "undefined") return;',
   "  Object.defineProperty(globalThis, done, { value: true });",
+  '  Object.defineProperty(globalThis, Symbol.for("bkg.gc"), { value: globalThis.gc });',
   // Emscripten takes whoever has `process` for Node.js, and then calls `require`.
-  '  for (const name of ["process", "Deno", "caches", "BroadcastChannel"]) {',
+  '  for (const name of ["process", "Deno", "caches", "BroadcastChannel", "gc"]) {',
   "    if (!Reflect.deleteProperty(globalThis, name)) globalThis[name] = undefined;",
   "  }",
   '  const source = "(" + prelude + ")();";',

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { preludeSource } from "./prelude.ts";
 
-const hidden = ["process", "Deno", "caches", "BroadcastChannel"];
+const hidden = ["process", "Deno", "caches", "BroadcastChannel", "gc"];
 const report = `postMessage(${
   JSON.stringify(hidden)
 }.filter((name) => globalThis[name] !== undefined));`;
@@ -36,6 +36,15 @@ Deno.test("preludeSource holds in the blob Workers of a Worker, classic ones too
     const worker = new Worker(url, { name: "em-pthread", workerData: "em-pthread" });
     worker.onmessage = ({ data }) => postMessage(data);`;
   assert.deepEqual(await firstMessage(preludeSource + outer), []);
+});
+
+Deno.test("preludeSource keeps V8's gc for the guest alone", async () => {
+  const text = `${preludeSource} console.log(typeof gc, typeof globalThis[Symbol.for("bkg.gc")]);`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--v8-flags=--expose-gc", text],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "undefined function\n");
 });
 
 Deno.test("preludeSource is one line, runs once, and leaves other blobs alone", async () => {

@@ -44,6 +44,10 @@ export function createFarHandlers(callBack: (method: string, input: unknown) => 
       }
       return "done";
     },
+    "test.alive.late": (_: unknown, call: Pick<IncomingCall, "alive">) => {
+      setTimeout(() => call.alive(), 50);
+      return "done";
+    },
     "test.counters": () => ({ produced, aborted }),
     "test.sized": (input: { chars: number }) => "x".repeat(input.chars),
     "test.callback": (input: unknown) => callBack("near.echo", input),
@@ -201,6 +205,12 @@ export function testChannel(
       code: "TIMEOUT",
     });
     assert.equal(await life, "done");
+  });
+
+  test("a sign of life after the answer is nobody's", async (channel) => {
+    assert.equal(await call(channel, "test.alive.late", null), "done");
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.equal(await call(channel, "test.echo", 1), 1);
   });
 
   test("a deadline ends a call that shows life", async (channel) => {

@@ -98,6 +98,7 @@ export class IncomingCalls {
 
   #end(call: RunningCall, value: unknown): void {
     if (!this.#calls.delete(call.id)) return;
+    call.isAnswered = true;
     try {
       if (value instanceof Transferred) {
         this.#deps.send({ kind: "result", id: call.id, value: value.value }, value.buffers);
@@ -111,6 +112,7 @@ export class IncomingCalls {
 
   #fail(call: RunningCall, error: unknown): void {
     if (!this.#calls.delete(call.id)) return;
+    call.isAnswered = true;
     this.#sendError(call, error);
   }
 
@@ -125,6 +127,7 @@ const maxCollected = 100_000;
 class RunningCall implements IncomingCall {
   readonly id: number;
   readonly streaming: boolean;
+  isAnswered = false;
   readonly #deps: IncomingDeps;
   #credit: number;
   #seq = 0;
@@ -149,8 +152,9 @@ class RunningCall implements IncomingCall {
     return this.#controller.signal;
   }
 
+  /** Says nothing once the call was answered: whoever works on for others need not know, and the peer has forgotten it. */
   alive(): void {
-    this.#deps.send({ kind: "alive", id: this.id });
+    if (!this.isAnswered) this.#deps.send({ kind: "alive", id: this.id });
   }
 
   /** An item that is only collected is a sign of life all the same; at most one a second is sent. */

@@ -4,6 +4,7 @@
 
 import { AppError, toAppError } from "../contract/error.ts";
 import type { OpenModel } from "../engines/engine.ts";
+import { collectGarbage } from "./collect_garbage.ts";
 import type { PluginContext } from "./context.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 
@@ -284,6 +285,7 @@ export class Residency<Model extends ResidentModel> {
       await loaded?.model.unload();
     } finally {
       loaded?.opened.close();
+      collectGarbage();
       this.#tellCount();
       if (loaded !== undefined) this.#options.ctx.log.info("model unloaded", { id: resident.id });
       this.#memory.tellChange();

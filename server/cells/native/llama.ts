@@ -33,6 +33,8 @@ export async function openLlama({ installed, files }: NativeDeps): Promise<Nativ
   const opened = await openAddon(installed);
   const models = new Map<unknown, LoadedModel>();
   let nextModel = 1;
+  /** Models that are being loaded. */
+  let coming = 0;
   const find = (input: Input): LoadedModel => {
     const model = models.get(input["model"]);
     if (model === undefined) throw new AppError("NOT_FOUND", "The model is not loaded");
@@ -41,16 +43,20 @@ export async function openLlama({ installed, files }: NativeDeps): Promise<Nativ
   return {
     async *load(input, { signal }): AsyncGenerator<LlamaProgress, LlamaLoaded> {
       const wanted = readLoad(input);
-      if (models.size >= maxModels) {
+      if (models.size + coming >= maxModels) {
         throw new AppError("QUEUE_FULL", `${maxModels} models are loaded`);
       }
+      coming++;
       const news = new News();
       const loading = loadWeights(opened, wanted, {
         files,
         signal,
         variant: installed.variant,
         progress: (loaded) => news.tell(loaded),
-      }).finally(() => news.end());
+      }).finally(() => {
+        coming--;
+        news.end();
+      });
       // Who left does not wait for it.
       loading.catch(() => {});
       let isKept = false;

@@ -40,6 +40,9 @@ export class LlamaCall {
   #waiting: { text: string; logprobs: LlamaLogprob[]; processedTokens?: number } | undefined;
   #outcome: Outcome | undefined;
   #wake: (() => void) | undefined;
+  /** When the reader may be given text again. */
+  #dueMs = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(deps: LlamaCallDeps) {
     this.#deps = deps;
@@ -95,7 +98,10 @@ export class LlamaCall {
 
   /** Whoever reads the answer may go on: the scheduler says so while the engine is at work, which waits for nobody. */
   tell(): void {
-    if (this.#waiting !== undefined) this.#wake?.();
+    if (this.#waiting === undefined || this.#wake === undefined) return;
+    const earlyMs = this.#dueMs - performance.now();
+    if (earlyMs <= 0) this.#wake();
+    else this.#timer ??= setTimeout(() => this.#wake?.(), earlyMs);
   }
 
   get isFinished(): boolean {
@@ -106,16 +112,27 @@ export class LlamaCall {
   async *items(): AsyncGenerator<LlamaItem, LlamaAnswer> {
     try {
       while (true) {
+        if (this.#outcome === undefined) await this.#somethingDue();
         const item = this.#take();
-        if (item !== undefined) yield item;
-        else if (this.#outcome === undefined) {
-          await new Promise<void>((resolve) => this.#wake = resolve);
-        } else if ("error" in this.#outcome) throw this.#outcome.error;
+        if (item !== undefined) {
+          if (item.text !== undefined) this.#dueMs = performance.now() + textEveryMs;
+          yield item;
+        } else if (this.#outcome === undefined) continue;
+        else if ("error" in this.#outcome) throw this.#outcome.error;
         else return this.#outcome.answer;
       }
     } finally {
+      clearTimeout(this.#timer);
       this.isCancelled = true;
     }
+  }
+
+  async #somethingDue(): Promise<void> {
+    if (this.#waiting !== undefined && performance.now() >= this.#dueMs) return;
+    await new Promise<void>((resolve) => this.#wake = resolve);
+    this.#wake = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #add(text: string, logprobs: readonly LlamaLogprob[], processedTokens?: number): void {
@@ -167,3 +184,9 @@ export class LlamaCall {
     };
   }
 }
+
+/**
+ * The first text goes at once, what a fast model writes after it no more often than a screen shows: each item costs every
+ * process on its way to the client what a small model's token costs the engine.
+ */
+const textEveryMs = 16;

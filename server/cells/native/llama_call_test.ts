@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { LlamaCall } from "./llama_call.ts";
+
+Deno.test("LlamaCall gives its first text at once, and what comes fast after it together", async () => {
+  const call = new LlamaCall({
+    prompt: [1],
+    principal: "a",
+    stop: [],
+    maxTokens: 100,
+    sampler: { sample: () => Promise.resolve({ token: 97 }), dispose() {} },
+    bytesOf: (token) => Uint8Array.of(token),
+  });
+  const items = call.items();
+  const write = (text: string) => {
+    for (const character of text) {
+      call.accept({ token: character.charCodeAt(0) }, false);
+      call.tell();
+    }
+  };
+  const texts: unknown[] = [];
+  const reading = (async () => {
+    for await (const { text } of items) texts.push(text);
+  })();
+  write("a");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(texts, ["a"]);
+  write("bcd");
+  // Nobody tells of it again: another's long prompt is read meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.deepEqual(texts, ["a", "bcd"]);
+  write("ef");
+  call.finish("length");
+  await reading;
+  assert.deepEqual(texts, ["a", "bcd", "ef"]);
+});
