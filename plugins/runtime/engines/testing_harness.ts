@@ -29,6 +29,8 @@ export interface BareRun {
   prompt: string;
   /** Others that are answered at the same time, each by a sequence of its own. Default none. */
   beside?: readonly string[];
+  /** Those that the engine has. Default: as many as there are prompts. */
+  sequences?: number;
   maxTokens: number;
   threads: number;
   contextLength: number;

@@ -126,17 +126,27 @@ function remoteFile({ handle, name, size }: RemoteModel["files"][number]) {
   } satisfies ModelFile as ModelFile;
 }
 
-async function loadBare({ files }: OpenModel, { threads, contextLength, beside = [] }: BareRun) {
+/** By what they were loaded with. They stay: what a load leaves to be done would be counted with the next run. */
+const bareModels = new Map<string, Promise<Wllama>>();
+
+async function loadBare(
+  { files }: OpenModel,
+  { threads, contextLength, sequences }: Pick<
+    Required<BareRun>,
+    "threads" | "contextLength" | "sequences"
+  >,
+) {
   const url = URL.createObjectURL(new Blob([wasm], { type: "application/wasm" }));
   const quiet = { debug() {}, log() {}, warn() {}, error() {} };
   const wllama = new Wllama({ default: url }, { cacheManager: {} as CacheManager, logger: quiet });
   wllama.setCompat(null);
   await wllama.loadModel(files as unknown as Blob[], {
-    n_ctx: contextLength * (1 + beside.length),
+    n_ctx: contextLength * sequences,
     n_threads: threads,
     n_gpu_layers: 0,
-    n_parallel: 1 + beside.length,
+    n_parallel: sequences,
   });
+  await completeBare(wllama, { prompt: "To begin with", maxTokens: 4 });
   return wllama;
 }
 
@@ -162,15 +172,20 @@ async function completeBare(
 }
 
 async function runBare(opened: OpenModel, run: BareRun): Promise<BareResult> {
-  const wllama = await loadBare(opened, run);
+  const { prompt, beside = [], maxTokens, threads, contextLength } = run;
+  const { sequences = 1 + beside.length } = run;
+  const key = JSON.stringify([opened.id, threads, contextLength, sequences]);
+  const loading = bareModels.get(key) ?? loadBare(opened, { threads, contextLength, sequences });
+  bareModels.set(key, loading);
+  const wllama = await loading;
   try {
-    await completeBare(wllama, { ...run, prompt: "To begin with", maxTokens: 4 });
-    const { maxTokens, beside = [] } = run;
     const [first, ...others] = await Promise.all(
-      [run.prompt, ...beside].map((prompt) => completeBare(wllama, { prompt, maxTokens })),
+      [prompt, ...beside].map((prompt) => completeBare(wllama, { prompt, maxTokens })),
     );
     return { ...first!, ms: Math.max(first!.ms, ...others.map(({ ms }) => ms)) };
-  } finally {
+  } catch (error) {
+    bareModels.delete(key);
     await wllama.exit();
+    throw error;
   }
 }

@@ -17,16 +17,13 @@ export interface StepResult {
 export class EngineLink {
   readonly #proxy: WllamaProxy;
   readonly #wllama: Wllama;
-  /** Those that wait for the one that runs. wllama has such a line too, but nothing can go first in it. */
+  /** Those that wait for what runs. wllama has such a line too, but nothing can go first in it. */
   readonly #line: Act[] = [];
-  #isActing = false;
-  readonly #lastError: () => string | undefined;
+  readonly #running = new Set<Act>();
   /** Why the engine is gone; every call then fails with it. */
   #broken: AppError | undefined;
 
-  /** `lastError` is what the engine's log said last. */
-  constructor(wllama: Wllama, lastError: () => string | undefined) {
-    this.#lastError = lastError;
+  constructor(wllama: Wllama) {
     this.#wllama = wllama;
     const { proxy } = wllama as unknown as { proxy: WllamaProxy };
     if (typeof proxy?.wllamaAction !== "function") {
@@ -65,11 +62,13 @@ export class EngineLink {
     return req_id;
   }
 
-  async poll(requestId: number): Promise<StepResult> {
+  /** `isShort`: the request's prompt is read, so that its steps are a token each. */
+  async poll(requestId: number, isShort = false): Promise<StepResult> {
     try {
       const result = await this.#act<{ data_json: string; is_error: boolean; has_more: boolean }>(
         "get_result",
         { _name: "gres_req", req_id: requestId },
+        { isShort },
       );
       return { json: result.data_json, isError: result.is_error, hasMore: result.has_more };
     } catch (error) {
@@ -108,32 +107,37 @@ export class EngineLink {
   async #act<Result>(
     name: string,
     body: Record<string, unknown>,
-    { goesFirst = false, began = () => {} }: { goesFirst?: boolean; began?: () => void } = {},
+    { goesFirst = false, isShort = false, began = () => {} }: ActOptions = {},
   ): Promise<Result> {
     if (this.#broken !== undefined) throw this.#broken;
     try {
       return await new Promise<unknown>((resolve, reject) => {
-        this.#line[goesFirst ? "unshift" : "push"]({ name, body, began, resolve, reject });
-        if (!this.#isActing) void this.#actInTurn();
+        this.#line[goesFirst ? "unshift" : "push"]({ name, body, isShort, began, resolve, reject });
+        this.#startNext();
       }) as Result;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
-      if (message === refusal) {
-        const reason = this.#lastError();
-        throw new AppError("INVALID_INPUT", reason ? `${refusal}: ${reason}` : refusal, { cause });
-      }
+      if (message.startsWith(refusal)) throw new AppError("INVALID_INPUT", message, { cause });
       this.#broken ??= new AppError("UNAVAILABLE", `The engine failed: ${message}`, { cause });
       throw this.#broken;
     }
   }
 
-  async #actInTurn(): Promise<void> {
-    this.#isActing = true;
-    for (let act = this.#line.shift(); act !== undefined; act = this.#line.shift()) {
+  /**
+   * One at a time, so that a cancel comes before the next step. Where all steps are short the next is handed over while
+   * one runs: the engine would wait for it as long as a thread takes to wake.
+   */
+  #startNext(): void {
+    const areShort = [...this.#running, ...this.#line].every(({ isShort }) => isShort);
+    while (this.#line.length > 0 && this.#running.size < (areShort ? 2 : 1)) {
+      const act = this.#line.shift()!;
+      this.#running.add(act);
       act.began();
-      await this.#proxy.wllamaAction(act.name, act.body).then(act.resolve, act.reject);
+      this.#proxy.wllamaAction(act.name, act.body).then(act.resolve, act.reject).finally(() => {
+        this.#running.delete(act);
+        this.#startNext();
+      });
     }
-    this.#isActing = false;
   }
 
   /** Whether the engine has died and the model must be loaded anew. */
@@ -147,10 +151,15 @@ const templateLimitMs = 10_000;
 
 const unprintable = JSON.stringify({ choices: [{ text: "\ufffd" }] });
 
-interface Act {
+interface ActOptions {
+  goesFirst?: boolean;
+  isShort?: boolean;
+  began?(): void;
+}
+
+interface Act extends Required<Omit<ActOptions, "goesFirst">> {
   name: string;
   body: Record<string, unknown>;
-  began(): void;
   resolve(result: unknown): void;
   reject(reason: unknown): void;
 }

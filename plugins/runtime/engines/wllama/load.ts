@@ -114,7 +114,6 @@ export async function loadModel(
       wllama: loading,
       info,
       use,
-      lastError: () => log.takeError(),
       lost: gpu.loss,
       release: lease.release,
     });
@@ -249,7 +248,7 @@ function workerOf(wllama: Wllama): Worker {
 function toLoadError(cause: unknown, log: EngineLog): AppError {
   if (cause instanceof AppError && cause.code !== "INVALID_INPUT") return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
-  const reason = log.takeError() ?? message;
+  const reason = log.lastError ?? message;
   if (/alloc|out of memory|OOM|heap/i.test(`${reason} ${message}`)) {
     return new AppError("OUT_OF_MEMORY", `The model does not fit into memory: ${reason}`, {
       cause,
@@ -261,8 +260,8 @@ function toLoadError(cause: unknown, log: EngineLog): AppError {
 /** What the engine says, as far as it matters: its last error, and where the layers went. */
 class EngineLog {
   offloadedLayers = 0;
+  lastError: string | undefined;
   readonly #silence: Silence;
-  #lastError: string | undefined;
 
   constructor(silence: Silence) {
     this.#silence = silence;
@@ -274,16 +273,9 @@ class EngineLog {
   error = (...line: unknown[]) => {
     const [text] = line;
     if (typeof text === "string" && text.trim() !== "" && !text.startsWith("Stack trace")) {
-      this.#lastError = text.trim().slice(0, 500);
+      this.lastError = text.trim().slice(0, 500);
     }
   };
-
-  /** The last error since the last time this was asked. */
-  takeError(): string | undefined {
-    const error = this.#lastError;
-    this.#lastError = undefined;
-    return error;
-  }
 
   #read([text]: unknown[]): void {
     this.#silence.heard();

@@ -19,17 +19,16 @@ import { StopStrings } from "./stop_strings.ts";
 import { TokenTape } from "./token_tape.ts";
 
 export function createModel(
-  { wllama, info, use, lastError, lost, release }: {
+  { wllama, info, use, lost, release }: {
     wllama: Wllama;
     info: WllamaInfo;
     use: "text" | "vectors";
-    lastError: () => string | undefined;
     /** Fires with an AppError when what the model runs on is gone. */
     lost: AbortSignal;
     release: () => void;
   },
 ): WllamaModel {
-  const link = new EngineLink(wllama, lastError);
+  const link = new EngineLink(wllama);
   const slots = new Slots(info.parallel);
   const caches = new CacheOwner();
   let unloaded: Promise<void> | undefined;
@@ -253,7 +252,7 @@ class Request {
   }
 
   #poll(): void {
-    const poll = this.#link.poll(this.#id!);
+    const poll = this.#link.poll(this.#id!, this.#ahead > 1);
     // Answered late, nobody may be listening any more.
     poll.catch(() => {});
     this.#polls.push(poll);

@@ -4,7 +4,7 @@
 import { AppError } from "../../contract/error.ts";
 import type { GpuNames } from "../gpu.ts";
 
-/** What wllama's Worker says when llama.cpp refused a request instead of answering it. */
+/** What wllama's Worker says, and then the reason, when llama.cpp refused a request instead of answering it. */
 export const refusal = "llama.cpp refused the request";
 
 /** Hears of the GPU that llama.cpp took, and of its loss; neither comes where it took none. */
@@ -89,11 +89,11 @@ function adapt(code: string): string {
   }
   // A refused request answers a null pointer: wllama would read 1.1 GB of garbage from address 0, and then fail
   // all that is under way. Now the one request fails.
-  const checked = `${callAnchor} if (!outputPtr) {
-    msg({ callbackId, err: ${JSON.stringify(refusal)} });
+  const checked = `bkgReason = ""; ${callAnchor} if (!outputPtr) {
+    msg({ callbackId, err: ${JSON.stringify(refusal)} + (bkgReason && ": " + bkgReason) });
     return;
   }`;
-  return wasmBytes + heapGuard + gpuWatch +
+  return wasmBytes + lastReason + heapGuard + gpuWatch +
     code.replace(optionsAnchor, `${optionsAnchor} wasmBinary: bkgWasm,`)
       .replace(callAnchor, () => checked);
 }
@@ -104,6 +104,16 @@ const wasmBytes = `let bkgWasm;
     event.stopImmediatePropagation();
     bkgWasm = event.data.bkgWasm;
   });
+`;
+
+// llama.cpp gives the reason in its log alone.
+const lastReason = `let bkgReason = "";
+  const bkgPost = postMessage.bind(globalThis);
+  globalThis.postMessage = (data, transfer) => {
+    const text = data?.verb === "console.error" ? data.args[0] : undefined;
+    if (typeof text === "string" && text.trim() !== "") bkgReason = text.trim().slice(0, 500);
+    bkgPost(data, transfer);
+  };
 `;
 
 // llama.cpp's server keeps old prompts in memory up to 8 GiB, and wllama cannot turn that off. A failed
