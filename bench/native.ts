@@ -8,14 +8,17 @@ import {
   nativeEngineProblem,
   testNativeEngine,
 } from "../server/testing/native_engines.ts";
+import { compare, firstTokenRow, speedRow } from "./against_bare.ts";
 import { postJson, trustModel } from "./cell_of.ts";
 import { generateGguf } from "./generate_gguf.ts";
 import { loadBareLlama } from "./reference/bare_llama.ts";
 import { median, type Row, type Section } from "./report.ts";
-import { type Answered, answerStreamed } from "./streamed_answer.ts";
+import { answerStreamed } from "./streamed_answer.ts";
 import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/shared_models.ts";
 
 const rounds = 11;
+const firstRounds = 31;
+const warmUps = 10;
 const fewRounds = 3;
 const contextLength = 1024;
 const streams = 4;
@@ -31,8 +34,8 @@ export async function measureNative(): Promise<Section> {
     try {
       const q8 = await generateGguf({ path: join(folder, "random-100m-q8_0.gguf") });
       const small = join(sharedModelsFolder, "rand-15M-q8_0.gguf");
-      if (sharedModelsProblem() === undefined) rows.push(...await compareToBare(small, 128));
-      rows.push(...await compareToBare(q8.path, 48));
+      if (sharedModelsProblem() === undefined) rows.push(...await compareToBare(small, 256));
+      rows.push(...await compareToBare(q8.path, 64));
       for (const type of ["q8_0", "q4_0", "f16"] as const) {
         const path = join(folder, `random-100m-${type}.gguf`);
         if (type !== "q8_0") await generateGguf({ path, type });
@@ -46,9 +49,9 @@ export async function measureNative(): Promise<Section> {
   return {
     title: "Native",
     how:
-      `Random weights, greedy, rounds interleaved, each prompt of its own. Against bare: 1 thread, ${rounds} rounds, ` +
-      `HTTP streamed, prompt included, beside llama.cpp's addon in the smallest loop in the benchmark's process; ` +
-      `the first token from the request to the first text. Against WebAssembly: ${fewRounds} rounds, two servers, ` +
+      `Random weights, greedy, rounds after a warm-up interleaved, each prompt of its own. Against bare: 1 thread, ` +
+      `${rounds} rounds, ${firstRounds} of the first token, from the request to the first text; HTTP streamed, prompt ` +
+      `included, beside llama.cpp's addon in the smallest loop in the benchmark's process. Against WebAssembly: ${fewRounds} rounds, two servers, ` +
       `of which one has the native engines on, the same model of 100M parameters, about 100 tokens of prompt and ` +
       `32 of answer, as the engine timed them.`,
     rows,
@@ -60,66 +63,34 @@ async function compareToBare(path: string, maxTokens: number): Promise<Row[]> {
   await using served = await serve(path, { backend: "native", threads: 1 });
   const { folder } = testNativeEngine("native", "llama")!;
   const bare = await loadBareLlama({ folder, path, threads: 1, sequences: streams });
-  const one: Pairs = { served: [], bare: [] };
-  const first: Pairs = { served: [], bare: [] };
-  const many: Pairs = { served: [], bare: [] };
-  for (let round = 0; round <= rounds; round++) {
-    const prompts = Array.from({ length: streams }, (_, at) => `${round}.${at} Once upon a time`);
-    const input = { model, maxTokens };
-    const measures = [
-      async () => {
-        const alone = await answerStreamed(served.server, { ...input, prompt: prompts[0]! });
+  const answer = (prompt: string, tokens: number) =>
+    answerStreamed(served.server, { model, prompt, maxTokens: tokens });
+  const first = await compare({ rounds: firstRounds, warmUps }, (prompt) => ({
+    bare: async () => (await bare({ prompts: [prompt], maxTokens: 4 })).firstTextMs,
+    served: async () => (await answer(prompt, 4)).firstMs,
+  }));
+  const one = await compare({ rounds, warmUps }, (prompt) => ({
+    bare: async () => (await bare({ prompts: [prompt], maxTokens })).ms,
+    served: async () => (await answer(prompt, maxTokens)).ms,
+  }));
+  const many = await compare({ rounds, warmUps }, (prompt) => {
+    const prompts = Array.from({ length: streams }, (_, at) => `${prompt}, ${at}`);
+    return {
+      bare: async () => (await bare({ prompts, maxTokens })).ms,
+      served: async () => {
         const started = performance.now();
-        await Promise.all(
-          prompts.map((prompt) =>
-            answerStreamed(served.server, { ...input, prompt: `${prompt} there` })
-          ),
-        );
-        keep("served", alone, performance.now() - started);
+        await Promise.all(prompts.map((prompt) => answer(prompt, maxTokens)));
+        return performance.now() - started;
       },
-      async () => {
-        const alone = await bare({ prompts: [prompts[0]!], maxTokens });
-        const all = await bare({ prompts: prompts.map((prompt) => `${prompt} there`), maxTokens });
-        keep("bare", { firstMs: alone.firstTokenMs, ms: alone.ms }, all.ms);
-      },
-    ];
-    const keep = (side: keyof Pairs, alone: Answered, allMs: number) => {
-      if (round === 0) return;
-      one[side].push(maxTokens / alone.ms * 1000);
-      first[side].push(alone.firstMs);
-      many[side].push(streams * maxTokens / allMs * 1000);
     };
-    // Who goes first changes with each round: a machine's speed drifts within one.
-    for (const measure of round % 2 === 0 ? measures : measures.reverse()) await measure();
-  }
-  const later = median(first.served.map((ms, at) => ms - first.bare[at]!));
-  const [alone, together] = [ratio(one), ratio(many)];
+  });
   return [
-    {
-      what: `${model}, ${maxTokens} tokens`,
-      measured: `${median(one.served).toFixed(1)} tokens/s`,
-      reference: `bare ${median(one.bare).toFixed(1)} tokens/s (${alone.toFixed(3)}x)`,
-      budget: "≥ 0.97 of bare",
-      met: alone >= 0.97,
-    },
-    {
-      what: `${model}, first token`,
-      measured: `${median(first.served).toFixed(1)} ms`,
-      reference: `bare ${median(first.bare).toFixed(1)} ms (${later < 0 ? "" : "+"}${
-        later.toFixed(1)
-      } ms)`,
-      budget: "≤ bare + 5 ms",
-      met: later <= 5,
-    },
-    {
-      what: `${model}, ${streams} streams`,
-      measured: `${median(many.served).toFixed(1)} tokens/s`,
-      reference: `bare, ${streams} at once, ${median(many.bare).toFixed(1)} tokens/s (${
-        together.toFixed(3)
-      }x)`,
-      budget: "≥ bare",
-      met: together >= 1,
-    },
+    speedRow(`${model}, ${maxTokens} tokens`, one, { tokens: maxTokens, least: 0.97 }),
+    firstTokenRow(model, first),
+    speedRow(`${model}, ${streams} streams of ${maxTokens} tokens`, many, {
+      tokens: streams * maxTokens,
+      least: 1,
+    }),
   ];
 }
 
@@ -153,19 +124,10 @@ async function compareToWasm(
   };
 }
 
-interface Pairs {
-  served: number[];
-  bare: number[];
-}
-
 interface Rates {
   /** Tokens a second. */
   prompt: number;
   generation: number;
-}
-
-function ratio({ served, bare }: Pairs): number {
-  return median(served.map((rate, at) => rate / bare[at]!));
 }
 
 interface Served extends AsyncDisposable {

@@ -5,13 +5,13 @@ import { basename, dirname, join } from "node:path";
 import { openModelFile, startEngine } from "../plugins/runtime/engines/testing_harness.ts";
 import { startServer } from "../server/testing/server_process.ts";
 import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/shared_models.ts";
+import { compare, firstTokenRow, speedRow } from "./against_bare.ts";
 import { generateGguf } from "./generate_gguf.ts";
-import { median, type Row, type Section } from "./report.ts";
+import type { Row, Section } from "./report.ts";
 import { answerStreamed } from "./streamed_answer.ts";
 
 const rounds = 11;
 const firstRounds = 31;
-/** V8 compiles anew what runs often. */
 const warmUps = 3;
 const contextLength = 1024;
 const streams = 4;
@@ -46,11 +46,11 @@ async function measureModel(path: string, maxTokens: number): Promise<Row[]> {
   await using harness = await startEngine();
   const opened = openModelFile(path);
   const run = { threads: 1, contextLength, sequences: streams };
-  const first = await compare(firstRounds, (prompt) => ({
+  const first = await compare({ rounds: firstRounds, warmUps }, (prompt) => ({
     bare: async () => (await harness.bare(opened, { ...run, prompt, maxTokens: 2 })).firstMs,
     served: async () => (await answerStreamed(server, { model, prompt, maxTokens: 2 })).firstMs,
   }));
-  const together = await compare(rounds, (prompt) => {
+  const together = await compare({ rounds, warmUps }, (prompt) => {
     const prompts = Array.from({ length: streams }, (_, at) => `${prompt}, ${at}`);
     const [alone = "", ...beside] = prompts;
     return {
@@ -65,55 +65,11 @@ async function measureModel(path: string, maxTokens: number): Promise<Row[]> {
       },
     };
   });
-  const tokens = (ms: number[]) => median(ms.map((each) => streams * maxTokens / each * 1000));
-  const later = median(first.served.map((ms, at) => ms - first.bare[at]!));
-  const ratio = median(together.bare.map((ms, at) => ms / together.served[at]!));
   return [
-    {
-      what: `${model}, first token`,
-      measured: `${median(first.served).toFixed(1)} ms`,
-      reference: `bare wllama ${median(first.bare).toFixed(1)} ms (${signed(later)} ms)`,
-      budget: "≤ bare + 5 ms",
-      met: later <= 5,
-    },
-    {
-      what: `${model}, ${streams} streams of ${maxTokens} tokens`,
-      measured: `${tokens(together.served).toFixed(1)} tokens/s`,
-      reference: `bare wllama, ${streams} at once, ${tokens(together.bare).toFixed(1)} tokens/s (${
-        ratio.toFixed(3)
-      }x)`,
-      budget: "≥ bare",
-      met: ratio >= 1,
-    },
+    firstTokenRow(model, first),
+    speedRow(`${model}, ${streams} streams of ${maxTokens} tokens`, together, {
+      tokens: streams * maxTokens,
+      least: 1,
+    }),
   ];
-}
-
-/** Milliseconds of both sides, each round with a prompt of its own, so that nothing comes from a cache. */
-async function compare(
-  rounds: number,
-  sides: (prompt: string) => Record<keyof Pair, () => Promise<number>>,
-): Promise<Pair> {
-  const pair: Pair = { served: [], bare: [] };
-  for (let number = 1; pair.served.length < rounds; number++) {
-    if (number > warmUps + 4 * rounds) throw new Error("bare wllama answers none of the prompts");
-    const { served, bare } = sides(`${number} Once upon a time there was`);
-    // Who goes first changes with each round: a machine's speed drifts within one.
-    const early = number % 2 === 0 ? await served() : undefined;
-    // Random weights may say bytes that are no UTF-8, which bare wllama takes for a failure.
-    const bareMs = await bare().catch(() => undefined);
-    const servedMs = early ?? await served();
-    if (bareMs === undefined || number <= warmUps) continue;
-    pair.served.push(servedMs);
-    pair.bare.push(bareMs);
-  }
-  return pair;
-}
-
-interface Pair {
-  served: number[];
-  bare: number[];
-}
-
-function signed(ms: number): string {
-  return `${ms < 0 ? "−" : "+"}${Math.abs(ms).toFixed(1)}`;
 }

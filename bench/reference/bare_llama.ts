@@ -4,6 +4,7 @@
 
 import { createInterface } from "node:readline";
 import process from "node:process";
+import { createTokenPieces } from "../../server/cells/native/llama_pieces.ts";
 import { type AddonContext, openAddon } from "../../server/cells/native/llama_addon.ts";
 
 /** One line on stdin; each sequence has a prompt of its own. */
@@ -16,7 +17,8 @@ export interface BareLlamaRun {
 export interface BareLlamaResult {
   /** Of all sequences, prompts included, ms. */
   ms: number;
-  firstTokenMs: number;
+  /** Until the first token of the first prompt that makes text. */
+  firstTextMs: number;
   tokens: number;
 }
 
@@ -55,6 +57,7 @@ export async function loadBareLlama(
     ...{ embeddings: false, flashAttention: "auto" },
   });
   if (!await context.init()) throw new Error("the context does not load");
+  const pieces = createTokenPieces(model);
   const samplers = Array.from({ length: sequences }, () => {
     const sampler = new addon.AddonSampler(model);
     sampler.applyConfig({ temperature: 0 });
@@ -66,14 +69,14 @@ export async function loadBareLlama(
       const tokens = model.tokenize(prompt, true);
       return { sequence, tokens: Uint32Array.of(model.tokenBos(), ...tokens), position: 0 };
     });
-    let firstTokenMs = 0;
+    const written: { token: number; ms: number }[] = [];
     for (let step = 0; step < maxTokens; step++) {
       const indexes = addBatch(context, places);
       await context.decodeBatch();
       const chosen = await Promise.all(
         places.map(({ sequence }, at) => context.sampleToken(indexes[at]!, samplers[sequence]!)),
       );
-      if (step === 0) firstTokenMs = performance.now() - startedMs;
+      written.push({ token: chosen[0]!, ms: performance.now() - startedMs });
       for (const [at, place] of places.entries()) {
         place.position += place.tokens.length;
         place.tokens = Uint32Array.of(chosen[at]!);
@@ -81,7 +84,11 @@ export async function loadBareLlama(
     }
     const ms = performance.now() - startedMs;
     for (const { sequence } of places) context.disposeSequence(sequence);
-    return { ms, firstTokenMs, tokens: maxTokens * prompts.length };
+    const decoder = new TextDecoder();
+    const first = written.find(({ token }) =>
+      decoder.decode(pieces.bytesOf(token), { stream: true }) !== ""
+    );
+    return { ms, firstTextMs: first?.ms ?? NaN, tokens: maxTokens * prompts.length };
   };
 }
 

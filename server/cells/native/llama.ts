@@ -126,7 +126,8 @@ async function* generate(
     stop,
     sampler: createSampler({ addon, model, pieces }, sampling, prompt),
     maxTokens,
-    bytesOf: (token) => model.isEogToken(token) ? undefined : pieces.bytesOf(token),
+    isEnd: (token) => model.isEogToken(token),
+    bytesOf: pieces.bytesOf,
   });
   signal.addEventListener("abort", () => call.isCancelled = true, { once: true });
   runs.text.start(call);

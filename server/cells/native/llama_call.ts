@@ -16,8 +16,9 @@ export interface LlamaCallDeps {
   sampler: Sampler;
   stop: readonly string[];
   maxTokens: number;
-  /** Bytes of a token; undefined for one that ends the answer. */
-  bytesOf(token: number): Uint8Array | undefined;
+  /** Whether a token ends the answer. */
+  isEnd(token: number): boolean;
+  bytesOf(token: number): Uint8Array;
 }
 
 type Outcome = { answer: LlamaAnswer } | { error: AppError };
@@ -37,6 +38,8 @@ export class LlamaCall {
   #startedMs = performance.now();
   #firstTokenMs: number | undefined;
   #lastTokenMs = 0;
+  /** Becomes text while the engine is at work, unless that may end the answer. */
+  #unread: Sampled | undefined;
   #waiting: { text: string; logprobs: LlamaLogprob[]; processedTokens?: number } | undefined;
   #outcome: Outcome | undefined;
   #wake: (() => void) | undefined;
@@ -69,23 +72,27 @@ export class LlamaCall {
   }
 
   /** Takes a token; `isFull` says that the context has no room for another. */
-  accept({ token, logprob }: Sampled, isFull: boolean): void {
+  accept(sampled: Sampled, isFull: boolean): void {
+    const { token } = sampled;
     this.#lastTokenMs = performance.now();
     this.#firstTokenMs ??= this.#lastTokenMs;
     this.nextToken = undefined;
     if (token < 0) return this.finish("stop");
     this.#completionTokens++;
-    const bytes = this.#deps.bytesOf(token);
-    if (bytes === undefined) return this.finish("stop");
-    const { text, logprobs, stopped } = this.#text.push(bytes, logprob);
-    this.#add(text, logprobs);
-    if (stopped) return this.#settle({ answer: this.#answer("stop") });
+    if (this.#deps.isEnd(token)) return this.finish("stop");
+    this.#unread = sampled;
+    const isFirst = this.#dueMs === 0;
+    if (isFirst || this.#deps.stop.length > 0) {
+      if (this.#read()) return this.#settle({ answer: this.#answer("stop") });
+      if (isFirst) this.tell();
+    }
     if (isFull || this.#completionTokens >= this.#deps.maxTokens) return this.finish("length");
     this.nextToken = token;
   }
 
   finish(finishReason: LlamaAnswer["finishReason"]): void {
     if (finishReason !== "cancelled") {
+      this.#read();
       const { text, logprobs } = this.#text.flush();
       this.#add(text, logprobs);
     }
@@ -98,6 +105,7 @@ export class LlamaCall {
 
   /** Whoever reads the answer may go on: the scheduler says so while the engine is at work, which waits for nobody. */
   tell(): void {
+    this.#read();
     if (this.#waiting === undefined || this.#wake === undefined) return;
     const earlyMs = this.#dueMs - performance.now();
     if (earlyMs <= 0) this.#wake();
@@ -115,7 +123,7 @@ export class LlamaCall {
         if (this.#outcome === undefined) await this.#somethingDue();
         const item = this.#take();
         if (item !== undefined) {
-          if (item.text !== undefined) this.#dueMs = performance.now() + textEveryMs;
+          if (item.text !== undefined) this.#dueMs = nextTickMs();
           yield item;
         } else if (this.#outcome === undefined) continue;
         else if ("error" in this.#outcome) throw this.#outcome.error;
@@ -133,6 +141,16 @@ export class LlamaCall {
     this.#wake = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Whether it makes a stop string whole. */
+  #read(): boolean {
+    if (this.#unread === undefined) return false;
+    const { token, logprob } = this.#unread;
+    this.#unread = undefined;
+    const { text, logprobs, stopped } = this.#text.push(this.#deps.bytesOf(token), logprob);
+    this.#add(text, logprobs);
+    return stopped;
   }
 
   #add(text: string, logprobs: readonly LlamaLogprob[], processedTokens?: number): void {
@@ -186,7 +204,11 @@ export class LlamaCall {
 }
 
 /**
- * The first text goes at once, what a fast model writes after it no more often than a screen shows: each item costs every
- * process on its way to the client what a small model's token costs the engine.
+ * The first text goes at once; what a fast model writes after it goes some 30 times a second, which looks as smooth, and
+ * the texts of all calls go together: each on its way costs every process what a small model's token costs the engine.
  */
-const textEveryMs = 16;
+const textEveryMs = 33;
+
+function nextTickMs(): number {
+  return (Math.floor(performance.now() / textEveryMs) + 1) * textEveryMs;
+}

@@ -7,7 +7,8 @@ Deno.test("LlamaCall gives its first text at once, and what comes fast after it 
     principal: "a",
     stop: [],
     maxTokens: 100,
-    sampler: { sample: () => Promise.resolve({ token: 97 }), dispose() {} },
+    sampler: { sample: () => Promise.resolve({ token: 97 }), prepare() {}, dispose() {} },
+    isEnd: () => false,
     bytesOf: (token) => Uint8Array.of(token),
   });
   const items = call.items();

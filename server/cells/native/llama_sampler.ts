@@ -16,6 +16,8 @@ export interface Sampled {
 }
 
 export interface Sampler {
+  /** Gets ready, while the engine is at work; what goes wrong is thrown by `sample`. */
+  prepare(): void;
   /** Chooses from the logits at `index` of the batch that was decoded. */
   sample(context: AddonContext, index: number): Promise<Sampled>;
   dispose(): void;
@@ -29,6 +31,51 @@ export function createSampler(
 ): Sampler {
   const { grammar, topLogprobs } = options;
   const grammarState = grammar === undefined ? undefined : readGrammar(addon, model, grammar);
+  let samplers: Samplers | undefined;
+  const open = () => samplers ??= createSamplers(addon, model, options, { prompt, grammarState });
+  return {
+    prepare() {
+      try {
+        open();
+      } catch {
+        // It is tried again.
+      }
+    },
+    async sample(context, index) {
+      const { chooser, observer } = open();
+      const token = await context.sampleToken(index, chooser);
+      if (observer === undefined || token < 0) return { token };
+      const wanted: [number[], false, false, false, number] = [
+        [token],
+        ...([false, false, false] as const),
+        Math.max(topLogprobs ?? 0, 1),
+      ];
+      const [, , , logits, weight] = await context
+        .sampleToken(index, observer, false, false, wanted, true);
+      return { token, logprob: readLogprobs(pieces, logits, { weight, top: topLogprobs ?? 0 }) };
+    },
+    dispose() {
+      samplers?.chooser.dispose();
+      samplers?.observer?.dispose();
+    },
+  };
+}
+
+interface Samplers {
+  chooser: AddonSampler;
+  /** The chooser's logits are what temperature, penalties and grammar left of them; this one's are the model's. */
+  observer?: AddonSampler;
+}
+
+function createSamplers(
+  addon: LlamaAddon,
+  model: AddonModel,
+  options: LlamaSampling & Pick<LlamaGenerate, "topLogprobs">,
+  { prompt, grammarState }: {
+    prompt: readonly number[];
+    grammarState: ReturnType<typeof readGrammar> | undefined;
+  },
+): Samplers {
   const chooser = new addon.AddonSampler(model);
   const { frequencyPenalty = 0, presencePenalty = 0, repeatPenalty = 1 } = options;
   chooser.applyConfig({
@@ -47,30 +94,10 @@ export function createSampler(
     }),
     ...(grammarState === undefined ? {} : { grammarEvaluationState: grammarState }),
   });
-  // The chooser's logits are what temperature, penalties and grammar left of them; this one's are the model's.
-  let observer: AddonSampler | undefined;
-  if (topLogprobs !== undefined) {
-    observer = new addon.AddonSampler(model);
-    observer.applyConfig({ temperature: 0 });
-  }
-  return {
-    async sample(context, index) {
-      const token = await context.sampleToken(index, chooser);
-      if (observer === undefined || token < 0) return { token };
-      const wanted: [number[], false, false, false, number] = [
-        [token],
-        ...([false, false, false] as const),
-        Math.max(topLogprobs ?? 0, 1),
-      ];
-      const [, , , logits, weight] = await context
-        .sampleToken(index, observer, false, false, wanted, true);
-      return { token, logprob: readLogprobs(pieces, logits, { weight, top: topLogprobs ?? 0 }) };
-    },
-    dispose() {
-      chooser.dispose();
-      observer?.dispose();
-    },
-  };
+  if (options.topLogprobs === undefined) return { chooser };
+  const observer = new addon.AddonSampler(model);
+  observer.applyConfig({ temperature: 0 });
+  return { chooser, observer };
 }
 
 /** Of llama.cpp's server. */

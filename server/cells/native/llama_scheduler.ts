@@ -125,7 +125,10 @@ export class LlamaScheduler {
       )[0]
     );
     const decoding = this.#context.decodeBatch();
-    for (const { call } of parts) call.tell();
+    for (const { call } of parts) {
+      call.tell();
+      call.sampler.prepare();
+    }
     await decoding;
     await Promise.all(parts.map(async ({ sequence, call, tokens, isLast }, at) => {
       const isPrompt = call.nextToken === undefined;

@@ -35,7 +35,12 @@ function startCall() {
     principal: "a",
     stop: [],
     maxTokens: 1,
-    sampler: { sample: () => Promise.resolve({ token: 1 }), dispose: () => void disposed++ },
+    sampler: {
+      sample: () => Promise.resolve({ token: 1 }),
+      prepare() {},
+      dispose: () => void disposed++,
+    },
+    isEnd: () => false,
     bytesOf: () => new Uint8Array([97]),
   });
   return { call, disposals: () => disposed };
