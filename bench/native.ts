@@ -18,7 +18,8 @@ import { sharedModelsFolder, sharedModelsProblem } from "../server/testing/share
 
 const rounds = 11;
 const firstRounds = 31;
-const warmUps = 10;
+/** A server that is in use has compiled what each request runs. */
+const warmUps = { firsts: 10, answers: 2 };
 const fewRounds = 3;
 const contextLength = 1024;
 const streams = 4;
@@ -34,7 +35,7 @@ export async function measureNative(): Promise<Section> {
     try {
       const q8 = await generateGguf({ path: join(folder, "random-100m-q8_0.gguf") });
       const small = join(sharedModelsFolder, "rand-15M-q8_0.gguf");
-      if (sharedModelsProblem() === undefined) rows.push(...await compareToBare(small, 256));
+      if (sharedModelsProblem() === undefined) rows.push(...await compareToBare(small, 192));
       rows.push(...await compareToBare(q8.path, 64));
       for (const type of ["q8_0", "q4_0", "f16"] as const) {
         const path = join(folder, `random-100m-${type}.gguf`);
@@ -65,15 +66,15 @@ async function compareToBare(path: string, maxTokens: number): Promise<Row[]> {
   const bare = await loadBareLlama({ folder, path, threads: 1, sequences: streams });
   const answer = (prompt: string, tokens: number) =>
     answerStreamed(served.server, { model, prompt, maxTokens: tokens });
-  const first = await compare({ rounds: firstRounds, warmUps }, (prompt) => ({
+  const first = await compare({ rounds: firstRounds, warmUps: warmUps.firsts }, (prompt) => ({
     bare: async () => (await bare({ prompts: [prompt], maxTokens: 4 })).firstTextMs,
     served: async () => (await answer(prompt, 4)).firstMs,
   }));
-  const one = await compare({ rounds, warmUps }, (prompt) => ({
+  const one = await compare({ rounds, warmUps: warmUps.answers }, (prompt) => ({
     bare: async () => (await bare({ prompts: [prompt], maxTokens })).ms,
     served: async () => (await answer(prompt, maxTokens)).ms,
   }));
-  const many = await compare({ rounds, warmUps }, (prompt) => {
+  const many = await compare({ rounds, warmUps: warmUps.answers }, (prompt) => {
     const prompts = Array.from({ length: streams }, (_, at) => `${prompt}, ${at}`);
     return {
       bare: async () => (await bare({ prompts, maxTokens })).ms,
