@@ -12,7 +12,8 @@ import { answerStreamed } from "./streamed_answer.ts";
 
 const rounds = 11;
 const firstRounds = 31;
-const warmUps = 3;
+/** A server that is in use has compiled what each request runs. */
+const warmUps = { firsts: 10, answers: 2 };
 const contextLength = 1024;
 const streams = 4;
 
@@ -46,11 +47,11 @@ async function measureModel(path: string, maxTokens: number): Promise<Row[]> {
   await using harness = await startEngine();
   const opened = openModelFile(path);
   const run = { threads: 1, contextLength, sequences: streams };
-  const first = await compare({ rounds: firstRounds, warmUps }, (prompt) => ({
+  const first = await compare({ rounds: firstRounds, warmUps: warmUps.firsts }, (prompt) => ({
     bare: async () => (await harness.bare(opened, { ...run, prompt, maxTokens: 2 })).firstMs,
     served: async () => (await answerStreamed(server, { model, prompt, maxTokens: 2 })).firstMs,
   }));
-  const together = await compare({ rounds, warmUps }, (prompt) => {
+  const together = await compare({ rounds, warmUps: warmUps.answers }, (prompt) => {
     const prompts = Array.from({ length: streams }, (_, at) => `${prompt}, ${at}`);
     const [alone = "", ...beside] = prompts;
     return {
