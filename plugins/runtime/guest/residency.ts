@@ -285,7 +285,8 @@ export class Residency<Model extends ResidentModel> {
       await loaded?.model.unload();
     } finally {
       loaded?.opened.close();
-      collectGarbage();
+      // Those who are being answered are not held up for it.
+      if (this.list().every(({ users }) => users === 0)) collectGarbage();
       this.#tellCount();
       if (loaded !== undefined) this.#options.ctx.log.info("model unloaded", { id: resident.id });
       this.#memory.tellChange();

@@ -106,10 +106,7 @@ export class LlamaCall {
   /** Whoever reads the answer may go on: the scheduler says so while the engine is at work, which waits for nobody. */
   tell(): void {
     this.#read();
-    if (this.#waiting === undefined || this.#wake === undefined) return;
-    const earlyMs = this.#dueMs - performance.now();
-    if (earlyMs <= 0) this.#wake();
-    else this.#timer ??= setTimeout(() => this.#wake?.(), earlyMs);
+    this.#wakeWhenDue();
   }
 
   get isFinished(): boolean {
@@ -136,11 +133,19 @@ export class LlamaCall {
   }
 
   async #somethingDue(): Promise<void> {
-    if (this.#waiting !== undefined && performance.now() >= this.#dueMs) return;
-    await new Promise<void>((resolve) => this.#wake = resolve);
+    const woken = new Promise<void>((resolve) => this.#wake = resolve);
+    this.#wakeWhenDue();
+    await woken;
     this.#wake = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #wakeWhenDue(): void {
+    if (this.#waiting === undefined || this.#wake === undefined) return;
+    const earlyMs = this.#dueMs - performance.now();
+    if (earlyMs <= 0) this.#wake();
+    else this.#timer ??= setTimeout(() => this.#wake?.(), earlyMs);
   }
 
   /** Whether it makes a stop string whole. */
