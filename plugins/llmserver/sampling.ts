@@ -3,22 +3,7 @@
 import type { GenerateOptions, Settings } from "./settings.ts";
 
 /** The fields that `llm.chat` and `llm.complete` share; ranges are in plugin.json, checked by the host. */
-export interface SamplingInput {
-  /** What `responseFormat` became. */
-  grammar?: string;
-  maxTokens?: number;
-  temperature?: number;
-  topP?: number;
-  topK?: number;
-  minP?: number;
-  frequencyPenalty?: number;
-  presencePenalty?: number;
-  repeatPenalty?: number;
-  seed?: number;
-  stop?: string[];
-  topLogprobs?: number;
-  overflow?: "error" | "truncate-middle";
-}
+export type SamplingInput = Omit<GenerateOptions, "principal" | "signal" | "progress">;
 
 /** Of the answer `index`: those of one call differ by their seeds. */
 export function chooseSampling(

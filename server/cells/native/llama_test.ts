@@ -7,10 +7,14 @@ import { startEngine, testModel } from "../../../plugins/runtime/engines/testing
 import type {
   Completion,
   GenerateOptions,
-  Piece,
-  TokenLogprob,
   WllamaModel,
 } from "../../../plugins/runtime/engines/wllama/interface.ts";
+import {
+  collect,
+  complete,
+  greedy,
+  story,
+} from "../../../plugins/runtime/engines/wllama/testing_answer.ts";
 import { projectRoot } from "../../build/bundles.ts";
 import { testNativeEngine } from "../../testing/native_engines.ts";
 import { startNativeLlama } from "../../testing/native_llama.ts";
@@ -18,34 +22,10 @@ import { sharedModelsFolder } from "../../testing/shared_models.ts";
 import { createFileReads } from "../file_reads.ts";
 import { openLlama } from "./llama.ts";
 
-const greedy = { principal: "alice", temperature: 0 };
-const story = "Once upon a time";
-
 function findModel(name: string, facts = {}) {
   const model = testModel(name, facts);
   const folder = name.startsWith("demo") ? join(projectRoot, "models/demo") : sharedModelsFolder;
   return model && { ...model, path: join(folder, name) };
-}
-
-interface Answer extends Completion {
-  text: string;
-  pieces: string[];
-  logprobs: TokenLogprob[];
-}
-
-async function collect(stream: AsyncGenerator<Piece, Completion>): Promise<Answer> {
-  const pieces: string[] = [];
-  const logprobs: TokenLogprob[] = [];
-  while (true) {
-    const { done, value } = await stream.next();
-    if (done) return { ...value, pieces, logprobs, text: pieces.join("") };
-    pieces.push(value.text);
-    logprobs.push(...value.logprobs ?? []);
-  }
-}
-
-function complete(model: WllamaModel, options: Partial<GenerateOptions> = {}, prompt = story) {
-  return collect(model.complete(prompt, { ...greedy, ...options }));
 }
 
 Deno.test("native llama, on aidreams260K", async (t) => {

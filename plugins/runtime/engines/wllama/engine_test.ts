@@ -2,32 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { AppError } from "../../contract/error.ts";
 import { startEngine, testModel } from "../testing_harness.ts";
-import type { Completion, GenerateOptions, Piece, TokenLogprob, WllamaModel } from "./interface.ts";
-
-const greedy = { principal: "alice", temperature: 0 };
-const story = "Once upon a time";
-
-interface Answer extends Completion {
-  text: string;
-  pieces: string[];
-  /** Of all pieces. */
-  logprobs: TokenLogprob[];
-}
-
-async function collect(stream: AsyncGenerator<Piece, Completion>): Promise<Answer> {
-  const pieces: string[] = [];
-  const logprobs: TokenLogprob[] = [];
-  while (true) {
-    const { done, value } = await stream.next();
-    if (done) return { ...value, pieces, logprobs, text: pieces.join("") };
-    pieces.push(value.text);
-    logprobs.push(...value.logprobs ?? []);
-  }
-}
-
-function complete(model: WllamaModel, options: Partial<GenerateOptions> = {}, prompt = story) {
-  return collect(model.complete(prompt, { ...greedy, ...options }));
-}
+import { collect, complete, greedy, story } from "./testing_answer.ts";
 
 Deno.test("wllama engine, on aidreams260K", async (t) => {
   const file = testModel("aidreams260K-f32.gguf", { contextLength: 128 });
